@@ -1,0 +1,68 @@
+"""A predictor of meta-task characters beside the exact one, on the same sequences."""
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from pipeline import scores
+
+
+def against_exact(
+    log_p: Float[np.ndarray, "N T K"],
+    exact: Float[np.ndarray, "N T K"],
+    characters: Integer[np.ndarray, "N T"],
+) -> dict[str, float]:
+    """A predictor beside the exact one on the same sequences, per predicted character.
+
+    Returns:
+        cross_entropy, exact_cross_entropy, excess (their difference, paired by sequence),
+        all in nats per character; symbol_excess, reset_excess: the part of the excess
+        that symbols 1 .. K-1 and resets contribute (they add up to it); kl, the mean of
+        KL(exact || predictor); accuracy, exact_accuracy; `_se` behind a name is the
+        standard error over sequences.
+    """
+    own, best = scores.nats(log_p, characters), scores.nats(exact, characters)
+    excess = own - best
+    is_reset = characters == 0
+    means = {
+        "cross_entropy": own,
+        "exact_cross_entropy": best,
+        "excess": excess,
+        "symbol_excess": np.where(is_reset, 0, excess),
+        "reset_excess": np.where(is_reset, excess, 0),
+        "kl": scores.kl(exact, log_p),
+        "accuracy": scores.correct(log_p, characters),
+        "exact_accuracy": scores.correct(exact, characters),
+    }
+    table: dict[str, float] = {}
+    for name, values in means.items():
+        mean, standard_error = scores.estimate(values.mean(axis=1))
+        table |= {name: mean, f"{name}_se": standard_error}
+    return table
+
+
+def bias_by_symbol(
+    log_p: Float[np.ndarray, "N T K"],
+    exact: Float[np.ndarray, "N T K"],
+    characters: Integer[np.ndarray, "N T"],
+) -> list[dict[str, float]]:
+    """Mean probability of each symbol 1 .. K-1 where no reset is due, and the exact one.
+
+    `difference` is positive where the predictor over-estimates the symbol.
+    """
+    is_symbol = characters != 0
+    table = []
+    for symbol in range(1, log_p.shape[-1]):
+        share = [
+            np.mean(np.exp(p[..., symbol]), axis=1, where=is_symbol) for p in (log_p, exact)
+        ]
+        mean, standard_error = scores.estimate(share[0] - share[1])
+        table.append(
+            {
+                "symbol": symbol,
+                "network": float(share[0].mean()),
+                "exact": float(share[1].mean()),
+                "difference": mean,
+                "difference_se": standard_error,
+            }
+        )
+    return table

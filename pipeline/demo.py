@@ -1,0 +1,60 @@
+"""The whole graph on the digits that scikit-learn bundles, in a folder of its own.
+
+`python -m pipeline.demo` copies code and graph into demo/, changes the parameters as
+demo.yaml says, and runs `dvc repro` there. Nothing outside demo/ is touched.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from pipeline import params
+
+FOLDER = Path("demo")
+CHANGES = Path("demo.yaml")
+
+
+def merge(into: dict, changes: dict) -> None:
+    """Overwrite values by those of `changes`, mapping by mapping."""
+    for key, value in changes.items():
+        if isinstance(value, dict):
+            merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def prepare(folder: Path, changes: Path) -> None:
+    """A project in `folder` with this one's code and graph, and changed parameters."""
+    folder.mkdir(exist_ok=True)
+    shutil.rmtree(folder / "pipeline", ignore_errors=True)
+    shutil.copytree(
+        "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copy("dvc.yaml", folder)
+    shutil.copy(".dvcignore", folder)
+    yaml = YAML()
+    settings = yaml.load(params.FILE)
+    merge(settings, yaml.load(changes))
+    yaml.dump(settings, folder / params.FILE)
+    if not (folder / ".dvc").exists():
+        dvc = [sys.executable, "-m", "dvc"]
+        subprocess.run([*dvc, "init", "--no-scm", "--quiet"], cwd=folder, check=True)
+        shutil.copy(".dvc/config", folder / ".dvc" / "config")
+        with (folder / ".dvc" / "config").open("a") as config:
+            config.write("    no_scm = true\n")
+
+
+def main() -> None:
+    """Prepare the folder, run the graph, say where the report is."""
+    prepare(FOLDER, CHANGES)
+    repro = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=FOLDER)
+    if repro.returncode:
+        sys.exit(repro.returncode)
+    print(f"\nThe report is {FOLDER / 'reports' / 'report.html'}")
+
+
+if __name__ == "__main__":
+    main()

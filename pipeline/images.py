@@ -1,0 +1,89 @@
+"""Binary images in raster order: binarisation, resizing, and the masks of missing pixels.
+
+Pixel (row, column) of a SIDE x SIDE image has the raster index SIDE * row + column.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int, Int8, UInt8
+
+SIDE = 28
+PIXELS = SIDE * SIDE
+MISSING = -1
+
+
+def resize(
+    grey: UInt8[np.ndarray, "N rows columns"], side: int
+) -> UInt8[np.ndarray, "N side side"]:
+    """Square grey images scaled to `side` pixels a side by bilinear interpolation.
+
+    Pixel centres are aligned, and beyond the outermost centres the edge is repeated.
+    """
+
+    def weights(size: int) -> np.ndarray:
+        centres = (np.arange(side) + 0.5) * size / side - 0.5
+        return np.stack(
+            [np.interp(centres, np.arange(size), row) for row in np.eye(size)], axis=1
+        )
+
+    rows, columns = grey.shape[1:]
+    return np.rint(weights(rows) @ grey @ weights(columns).T).astype(np.uint8)
+
+
+def binarise_threshold(
+    grey: UInt8[np.ndarray, "N rows columns"], threshold: float
+) -> UInt8[np.ndarray, "N pixels"]:
+    """One where grey / 255 > threshold, else zero; raster order."""
+    # Compared as integers against 255 * threshold in double precision: dividing first
+    # would round, and move grey levels that lie exactly on the threshold.
+    return (grey.reshape(len(grey), -1) > 255.0 * threshold).astype(np.uint8)
+
+
+def binarise_stochastic(
+    grey: UInt8[np.ndarray, "N rows columns"], rng: np.random.Generator
+) -> UInt8[np.ndarray, "N pixels"]:
+    """Each pixel drawn once, one with probability grey / 255; raster order.
+
+    Source: Salakhutdinov and Murray 2008, On the quantitative analysis of deep belief
+    networks, section 5.
+    """
+    flat = grey.reshape(len(grey), -1)
+    # An integer below 255 is smaller than `grey` with probability grey / 255 exactly.
+    return (rng.integers(0, 255, flat.shape, dtype=np.uint8) < flat).astype(np.uint8)
+
+
+def draw_patches(
+    rng: np.random.Generator, count: int, side: int, region: tuple[int, int]
+) -> Int[np.ndarray, "count missing"]:
+    """Raster indices of square patches at uniformly drawn positions inside a region.
+
+    Args:
+        rng: source of randomness.
+        count: how many patches.
+        side: pixels a side of the patch; 1 is a single pixel.
+        region: first and last row, and likewise column, that a patch may touch.
+
+    Returns:
+        (count, side * side) indices, each row in raster order.
+    """
+    first, last = region
+    corner = rng.integers(first, last - side + 2, size=(count, 2))
+    offset = np.arange(side)
+    rows = corner[:, 0, None, None] + offset[:, None]
+    columns = corner[:, 1, None, None] + offset
+    return (SIDE * rows + columns).reshape(count, -1)
+
+
+def mask_out(
+    images: UInt8[np.ndarray, "N pixels"], missing: Int[np.ndarray, "N missing"]
+) -> Int8[np.ndarray, "N pixels"]:
+    """The images with their missing pixels marked -1, the course's convention."""
+    masked = images.astype(np.int8)
+    np.put_along_axis(masked, missing, MISSING, axis=1)
+    return masked
+
+
+def ink(
+    images: UInt8[np.ndarray, "N pixels"],
+) -> Float[np.ndarray, "N"]:
+    """The fraction of pixels that are on, of each image."""
+    return images.mean(axis=1)

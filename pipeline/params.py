@@ -1,0 +1,356 @@
+"""params.yaml as frozen dataclasses; everything wrong in it is reported at once."""
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+from pydantic import (
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from pipeline.images import PIXELS, SIDE
+
+FILE = Path("params.yaml")
+
+# Digits: the last 297 of 1,797 are the test set, about a sixth as in MNIST.
+TEST_IMAGES = {"mnist": 10_000, "digits": 297}
+TRAIN_IMAGES = {"mnist": 60_000, "digits": 1_500}
+PATCH_SIDE = 2
+
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Size = Annotated[int, Field(ge=1, le=4096)]
+Index = Annotated[int, Field(ge=0, le=10_000)]
+Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+# A model's name becomes part of file names.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
+Cell = Literal["gru", "lstm"]
+
+STRICT = ConfigDict(strict=True, extra="forbid")
+
+
+@dataclass(frozen=True, config=STRICT)
+class Data:
+    """Section data: which images, and how they become binary."""
+
+    source: Literal["mnist", "digits"]
+    binarisation: Literal["threshold", "stochastic"]
+    threshold: Fraction
+
+
+@dataclass(frozen=True, config=STRICT)
+class Pixels:
+    """Section pixels: the pixel network and its training."""
+
+    cell: Cell
+    units: Annotated[tuple[Size, ...], Field(min_length=1, max_length=8)]
+    dense: Annotated[tuple[Size, ...], Field(max_length=8)]
+    learning_rate: Rate
+    batch_size: Count
+    epochs: Count
+    snapshots: Annotated[tuple[Index, ...], Field(max_length=100)]
+    curve_images: Count
+
+    @field_validator("snapshots")
+    @classmethod
+    def _trained(cls, snapshots: tuple[int, ...], info: ValidationInfo) -> tuple:
+        epochs = info.data.get("epochs", max(snapshots, default=0) + 1)
+        _reject(
+            f"got {epoch}, which is not trained; allowed: 0 to {epochs - 1} with "
+            f"epochs {epochs}"
+            for epoch in snapshots
+            if epoch >= epochs
+        )
+        return _ascending(snapshots)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Rollout:
+    """Section rollout: masked images and how they are continued."""
+
+    images: Annotated[int, Field(ge=2)]
+    first_pixel: Annotated[int, Field(ge=SIDE, le=PIXELS - 1)]
+    horizons: Annotated[tuple[Count, ...], Field(min_length=1, max_length=50)]
+    samples: Annotated[int, Field(ge=2, le=1000)]
+
+    @field_validator("horizons")
+    @classmethod
+    def _inside(cls, horizons: tuple[int, ...], info: ValidationInfo) -> tuple:
+        unknown = PIXELS - info.data.get("first_pixel", SIDE)
+        _reject(
+            f"got {horizon}, beyond the image; allowed: 1 to {unknown}, the pixels from "
+            "first_pixel on"
+            for horizon in horizons
+            if horizon > unknown
+        )
+        return _ascending(horizons)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Inpainting:
+    """Section inpainting: where pixels are missing."""
+
+    images: Annotated[int, Field(ge=2)]
+    region: tuple[int, int]
+
+    @field_validator("region")
+    @classmethod
+    def _inside(cls, region: tuple[int, int]) -> tuple[int, int]:
+        first, last = region
+        if not 0 <= first <= last - PATCH_SIDE + 1 <= SIDE - PATCH_SIDE:
+            raise ValueError(
+                f"got [{first}, {last}], where a {PATCH_SIDE} x {PATCH_SIDE} patch has no "
+                f"place inside the image; allowed: first and last between 0 and "
+                f"{SIDE - 1}, at least {PATCH_SIDE - 1} apart"
+            )
+        return region
+
+
+@dataclass(frozen=True, config=STRICT)
+class MetaModel:
+    """One entry of meta.models: the source of its sequences."""
+
+    reset_every: Annotated[int, Field(ge=2, le=10_000)]
+    alpha: Annotated[tuple[Positive, ...], Field(min_length=2, max_length=16)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class MetaTraining:
+    """Section meta.training: the networks of all meta-task models."""
+
+    cell: Cell
+    units: Annotated[tuple[Size, ...], Field(min_length=1, max_length=8)]
+    dense: Annotated[tuple[Size, ...], Field(max_length=8)]
+    steps: Annotated[int, Field(ge=2, le=10_000)]
+    batches: Count
+    batch_size: Count
+    learning_rate: Rate
+    evaluate_every: Count
+    train_sequences: Annotated[int, Field(ge=2, le=1_000_000)]
+    test_sequences: Annotated[int, Field(ge=2, le=1_000_000)]
+
+    @field_validator("train_sequences")
+    @classmethod
+    def _trained_on(cls, count: int, info: ValidationInfo) -> int:
+        trained = info.data.get("batches", count) * info.data.get("batch_size", 1)
+        if count > trained:
+            raise ValueError(
+                f"got {count}; allowed: up to the {trained} that batches and batch_size "
+                "train on"
+            )
+        return count
+
+
+@dataclass(frozen=True, config=STRICT)
+class MetaComparison:
+    """Section meta.comparison: sequences to compare with exact Bayes on."""
+
+    sequences: Annotated[int, Field(ge=2, le=1_000_000)]
+    fixed: Annotated[tuple[Probability, ...], Field(min_length=2, max_length=16)]
+
+    @field_validator("fixed")
+    @classmethod
+    def _normalised(cls, fixed: tuple[float, ...]) -> tuple[float, ...]:
+        if abs(sum(fixed) - 1) > 1e-9:
+            raise ValueError(f"got the sum {sum(fixed):g}; allowed: the sum 1")
+        return fixed
+
+
+@dataclass(frozen=True, config=STRICT)
+class Meta:
+    """Section meta."""
+
+    models: Annotated[dict[Name, MetaModel], Field(min_length=1, max_length=32)]
+    training: MetaTraining
+    comparison: MetaComparison
+
+    @field_validator("comparison")
+    @classmethod
+    def _same_symbols(cls, comparison: MetaComparison, info: ValidationInfo):
+        symbols = len(comparison.fixed)
+        _reject(
+            f"fixed has {symbols} entries, but alpha of {name} {len(model.alpha)}; "
+            "allowed: as many"
+            for name, model in info.data.get("models", {}).items()
+            if len(model.alpha) != symbols
+        )
+        return comparison
+
+
+@dataclass(frozen=True, config=STRICT)
+class Report:
+    """Section report: how far from a published number still agrees."""
+
+    accuracy_tolerance: Fraction
+    nats_tolerance: Fraction
+
+
+@dataclass(frozen=True, config=STRICT)
+class Params:
+    """All of params.yaml."""
+
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
+    threads: Annotated[int, Field(ge=1, le=256)]
+    data: Data
+    pixels: Pixels
+    rollout: Rollout
+    inpainting: Inpainting
+    meta: Meta
+    report: Report
+
+    @model_validator(mode="after")
+    def _enough_images(self) -> "Params":
+        source = self.data.source
+        limits = [
+            ("pixels.curve_images", self.pixels.curve_images, TRAIN_IMAGES[source]),
+            ("rollout.images", self.rollout.images, TEST_IMAGES[source]),
+            ("inpainting.images", self.inpainting.images, TEST_IMAGES[source]),
+        ]
+        _reject(
+            f"{name}: got {got}; allowed: up to the {limit} images that data.source "
+            f"{source} has"
+            for name, got, limit in limits
+            if got > limit
+        )
+        return self
+
+
+def load(path: Path = FILE) -> Params:
+    """Read and check a parameter file.
+
+    Raises:
+        ValueError: the file cannot be read, is not YAML 1.2 (the dialect that DVC reads),
+            or breaks a rule; one line for each problem.
+    """
+    try:
+        # DVC reads the file with the same library and dialect, so that both see the
+        # same numbers; duplicate keys are an error in it.
+        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(
+            f"{path}: not found; run from the top folder of the project"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8"
+        ) from None
+    except MarkedYAMLError as error:
+        raise ValueError(f"{path}: {_describe_yaml(error)}") from None
+    return check(raw, path)
+
+
+def check(raw: Any, path: Path = FILE) -> Params:
+    """Parameters from what YAML gave; `path` is named in the messages.
+
+    Raises:
+        ValueError: one line for each problem.
+    """
+    if not isinstance(raw, dict):
+        raise ValueError(f"{path}: got {raw!r:.40}; allowed: a mapping of sections")
+    try:
+        # By way of JSON, whose strict rules take a list for a tuple and a mapping for a
+        # dataclass, but still no text for a number.
+        return TypeAdapter(Params).validate_json(json.dumps(raw, default=str))
+    except ValidationError as error:
+        lines = [line for item in error.errors() for line in _describe(item)]
+        raise ValueError("\n".join(f"{path}: {line}" for line in lines)) from None
+
+
+def select(params: Params, section: str) -> Any:
+    """The value of a dotted section, such as `meta.models.M1`.
+
+    Raises:
+        ValueError: there is no such section; names those that exist.
+    """
+    value: Any = params
+    for key in section.split("."):
+        known = value if isinstance(value, dict) else vars(value)
+        if key not in known:
+            raise ValueError(
+                f"{FILE}: {section}: there is no {key!r}; allowed: {', '.join(known)}"
+            )
+        value = known[key]
+    return value
+
+
+def flatten(params: Params) -> dict[str, str]:
+    """Dotted names and values of all parameters, for printing."""
+
+    def walk(prefix: str, value: Any) -> dict[str, str]:
+        if isinstance(value, dict):
+            found: dict[str, str] = {}
+            for key, inner in value.items():
+                found |= walk(f"{prefix}.{key}" if prefix else key, inner)
+            return found
+        if isinstance(value, list | tuple):
+            return {prefix: ", ".join(map(str, value)) or "none"}
+        return {prefix: str(value)}
+
+    return walk("", dataclasses.asdict(params))
+
+
+def _reject(problems: Iterable[str]) -> None:
+    lines = list(problems)
+    if lines:
+        raise ValueError("\n".join(lines))
+
+
+def _ascending(values: tuple[int, ...]) -> tuple[int, ...]:
+    if all(low < high for low, high in zip(values, values[1:])):
+        return values
+    raise ValueError(f"got {list(values)}; allowed: ascending, each once")
+
+
+def _describe(item: Any) -> list[str]:
+    """One line for each problem of an item of pydantic's list: where, got, allowed."""
+    where = ".".join(str(key) for key in item["loc"] if key != "[key]")
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "value_error":
+        prefix = f"{where}: " if where else ""
+        return [f"{prefix}{line}" for line in str(context["error"]).splitlines()]
+    if kind in ("missing", "missing_argument"):
+        return [f"{where}: missing; add it"]
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        return [f"{where}: unknown key; {_nearest(item['loc'])}"]
+    return [f"{where}: got {item['input']!r:.60}; allowed: {_rule(item['msg'])}"]
+
+
+def _rule(message: str) -> str:
+    for opening in ("Input should be ", "Input should have ", "Input should "):
+        if message.startswith(opening):
+            return message.removeprefix(opening)
+    return message
+
+
+def _nearest(location: tuple) -> str:
+    """Which keys are known beside an unknown one, the most similar first."""
+    kind: Any = Params
+    for key in location[:-1]:
+        is_section = dataclasses.is_dataclass(kind)
+        # Where it is not, it is a dictionary, and its values are the sections.
+        kind = get_type_hints(kind)[key] if is_section else get_args(kind)[1]
+    known = [field.name for field in dataclasses.fields(kind)]
+    similar = get_close_matches(str(location[-1]), known, n=1)
+    hint = f"did you mean {similar[0]}? " if similar else ""
+    return f"{hint}allowed: {', '.join(known)}"
+
+
+def _describe_yaml(error: MarkedYAMLError) -> str:
+    mark = error.problem_mark
+    line = f"line {mark.line + 1}: " if mark else ""
+    problem = str(error.problem).splitlines()[0]
+    return f"{line}{problem}; correct the YAML there"

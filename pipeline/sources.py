@@ -1,0 +1,102 @@
+"""Grey images: MNIST through tensorflow-datasets, or scikit-learn's digits."""
+
+import os
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Integer, UInt8
+
+from pipeline import images
+
+MNIST_FILES = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
+
+
+class Source(NamedTuple):
+    """Grey images 0 .. 255 and the digits on them."""
+
+    train: UInt8[np.ndarray, "train side side"]
+    train_labels: Integer[np.ndarray, "train"]
+    test: UInt8[np.ndarray, "test side side"]
+    test_labels: Integer[np.ndarray, "test"]
+
+
+def mnist(cache: Path, manual: Path) -> Source:
+    """MNIST in tensorflow-datasets' order; it checks the sums of the four files.
+
+    Args:
+        cache: where it keeps what it prepared.
+        manual: folder in which it looks for the files before it downloads them; the
+            environment variable MNIST_DIR takes its place.
+
+    Raises:
+        ValueError: files are missing and cannot be downloaded, or their sums are wrong.
+    """
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download import download_manager
+
+    manual = Path(os.environ.get("MNIST_DIR") or manual)
+    if not sys.stderr.isatty():
+        tfds.disable_progress_bar()
+    builder = tfds.builder("mnist", data_dir=str(cache))
+    if not builder.data_path.exists():
+        missing = [name for name in MNIST_FILES if not (manual / name).is_file()]
+        # Its own download would try for minutes before it says that there is no network.
+        if missing and not _reachable(builder.URL):
+            raise ValueError(
+                f"no MNIST: not in {manual}: {', '.join(missing)}, and no network to "
+                f"download them; put the four files {', '.join(MNIST_FILES)} into "
+                f"{manual}, or set MNIST_DIR to the folder that has them, or run `make "
+                "demo`, which needs no download"
+            )
+        try:
+            builder.download_and_prepare(
+                download_dir=str(cache / "downloads"),
+                download_config=tfds.download.DownloadConfig(manual_dir=str(manual)),
+            )
+        except download_manager.NonMatchingChecksumError as error:
+            raise ValueError(
+                f"MNIST in {manual}: wrong checksum, {str(error).splitlines()[0]}; "
+                "replace the file by the original"
+            ) from None
+    parts = []
+    for split in ("train", "test"):
+        examples = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
+        parts += [examples["image"][..., 0], examples["label"]]
+    return Source(*parts)
+
+
+def digits(train: int) -> Source:
+    """The 1,797 images of 8 x 8 in 17 grey levels that scikit-learn bundles, scaled up.
+
+    Args:
+        train: how many, from the first on, are for training; the others are the test set.
+
+    Source: E. Alpaydin and C. Kaynak 1998, Optical recognition of handwritten digits, UCI
+    machine learning repository (its test part).
+    """
+    from sklearn.datasets import load_digits
+
+    bundled = load_digits()
+    grey = np.rint(bundled.images * (255 / 16)).astype(np.uint8)
+    grey = images.resize(grey, images.SIDE)
+    labels = bundled.target
+    return Source(grey[:train], labels[:train], grey[train:], labels[train:])
+
+
+def _reachable(url: str) -> bool:
+    try:
+        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=10)
+    except urllib.error.HTTPError:
+        return True  # it answered, if only that the folder itself is no file
+    except OSError:
+        return False
+    return True

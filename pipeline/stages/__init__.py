@@ -1,0 +1,50 @@
+"""The stages of dvc.yaml, one module each: read, call, write.
+
+A stage's `run` says by its arguments which sections of params.yaml it reads, and gets
+nothing else: `meta_training` is the section `meta.training`; `meta_model` is the one of
+`meta.models` that the command line names, and comes with `name`.
+"""
+
+import inspect
+import os
+import sys
+from collections.abc import Callable
+
+from pipeline import params
+
+# TensorFlow reads this when it is first imported; its notes on the processor and on missing
+# graphics cards would drown what a stage says.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def sections(run: Callable) -> list[str]:
+    """The dotted sections of params.yaml that a stage reads."""
+    names = [name for name in inspect.signature(run).parameters if name != "name"]
+    return [
+        "meta.models" if name == "meta_model" else name.replace("_", ".") for name in names
+    ]
+
+
+def main(run: Callable) -> None:
+    """Check all parameters, run a stage, and say in one line what went wrong."""
+    wanted = inspect.signature(run).parameters
+    operands = ["name"] if "name" in wanted else []
+    if len(sys.argv) - 1 != len(operands):
+        usage = " ".join(["NAME"] if operands else [])
+        sys.exit(f"usage: python -m {run.__module__} {usage}".rstrip())
+    try:
+        checked = params.load()
+        arguments = {}
+        for argument in wanted:
+            if argument == "name":
+                arguments[argument] = sys.argv[1]
+            elif argument == "meta_model":
+                section = f"meta.models.{sys.argv[1]}"
+                arguments[argument] = params.select(checked, section)
+            else:
+                arguments[argument] = params.select(checked, argument.replace("_", "."))
+        run(**arguments)
+    except (ValueError, OSError) as error:
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+    except KeyboardInterrupt:
+        sys.exit("error: interrupted; run the same command again")
