@@ -17,12 +17,13 @@ def against_exact(
         cross_entropy, exact_cross_entropy, excess (their difference, paired by sequence),
         all in nats per character; symbol_excess, reset_excess: the part of the excess
         that symbols 1 .. K-1 and resets contribute (they add up to it); kl, the mean of
-        KL(exact || predictor); accuracy, exact_accuracy; `_se` behind a name is the
-        standard error over sequences.
+        KL(exact || predictor); accuracy, exact_accuracy; reset_accuracy, the predictor's
+        where a reset came; `_se` behind a name is the standard error over sequences.
     """
     own, best = scores.nats(log_p, characters), scores.nats(exact, characters)
     excess = own - best
     is_reset = characters == 0
+    right = scores.correct(log_p, characters)
     means = {
         "cross_entropy": own,
         "exact_cross_entropy": best,
@@ -30,10 +31,10 @@ def against_exact(
         "symbol_excess": np.where(is_reset, 0, excess),
         "reset_excess": np.where(is_reset, excess, 0),
         "kl": scores.kl(exact, log_p),
-        "accuracy": scores.correct(log_p, characters),
+        "accuracy": right,
         "exact_accuracy": scores.correct(exact, characters),
     }
-    table: dict[str, float] = {}
+    table: dict[str, float] = {"reset_accuracy": float(right[is_reset].mean())}
     for name, values in means.items():
         mean, standard_error = scores.estimate(values.mean(axis=1))
         table |= {name: mean, f"{name}_se": standard_error}
