@@ -32,14 +32,14 @@ def of_rollouts(
 def of_fills(
     confidence: Float[np.ndarray, "N"], right: Bool[np.ndarray, "N"], each: int
 ) -> Choice:
-    """Images whose most probable fill is sure and right, sure and wrong, and unsure.
+    """Images whose most probable fill is surest and right, surest and wrong, least sure.
 
-    Sure is a high probability of the most probable fill, unsure a low one. A kind has
-    fewer than `each` images where there are not so many.
+    Sure is a high probability of the most probable fill. A kind has fewer than `each`
+    images where there are not so many.
     """
     falling = np.argsort(-confidence, kind="stable")
     return {
-        "sure and right": falling[right[falling]][:each],
-        "sure and wrong": falling[~right[falling]][:each],
-        "unsure": np.argsort(confidence, kind="stable")[:each],
+        "surest right": falling[right[falling]][:each],
+        "surest wrong": falling[~right[falling]][:each],
+        "least sure": np.argsort(confidence, kind="stable")[:each],
     }

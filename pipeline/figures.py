@@ -1,0 +1,288 @@
+"""Records and arrays as matplotlib figures; one thing has one colour everywhere."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # no window, and no dependence on a display
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from pipeline.images import SIDE
+
+Record = dict[str, Any]
+
+TRAIN, TEST, EXACT = "#4477aa", "#ee6677", "black"
+STRATEGIES = {"argmax": "#ee6677", "sample": "#ccbb44", "teacher_forced": "#228833"}
+BASELINES = {
+    "all_zero": (":", "0.45"),
+    "copy_left": ("--", "0.45"),
+    "copy_above": ("-.", "0.45"),
+    "training_majority": ("-", "0.45"),
+}
+METHODS = {"exact": "#4477aa", "past_only": "#ee9944"}
+CHARACTERS = ("0.35", "#4477aa", "#ee6677", "#228833")
+UNKNOWN = "#f3d9a4"
+
+# Paper, ink, unknown.
+IMAGE_COLOURS = ListedColormap(["white", "black", UNKNOWN])
+
+plt.rcParams.update(
+    {
+        "figure.dpi": 96,
+        "figure.constrained_layout.use": True,
+        "font.size": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.alpha": 0.3,
+        "legend.frameon": False,
+    }
+)
+
+
+def binarised(examples: Mapping[str, np.ndarray]) -> Figure:
+    """One test image of each digit, grey and binary."""
+    columns = len(examples["grey"])
+    figure, axes = plt.subplots(2, columns, figsize=(columns, 2.4))
+    for column in range(columns):
+        top, bottom = axes[:, column]
+        top.imshow(examples["grey"][column], cmap="gray_r", vmin=0, vmax=255)
+        _show(bottom, examples["binary"][column])
+        top.set_title(f"no. {examples['image'][column]}", fontsize=9)
+    _rows(axes, ["grey", "binary"])
+    return figure
+
+
+def learning_curves(history: list[Record]) -> Figure:
+    """Cross-entropy and accuracy of both sets after every epoch."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8))
+    epochs = [row["epoch"] for row in history]
+    for which, colour in (("train", TRAIN), ("test", TEST)):
+        for axes, name, factor in ((left, "loss", 1), (right, "accuracy", 100)):
+            values = [factor * row[f"{which}_{name}"] for row in history]
+            axes.plot(epochs, values, "o-", color=colour, markersize=4, label=which)
+    left.set(xlabel="epoch, counted from 0", ylabel="cross-entropy (nats per pixel)")
+    right.set(xlabel="epoch, counted from 0", ylabel="one-step accuracy (%)")
+    for axes in (left, right):
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend()
+    return figure
+
+
+def rollout_scores(steps: list[Record]) -> Figure:
+    """Accuracy and cross-entropy of the final network's continuations by horizon.
+
+    At each horizon the mean over all predicted pixels up to it, as in the table.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4))
+    lines = [("final", name, "-", colour) for name, colour in STRATEGIES.items()]
+    lines += [(name, "baseline", *style) for name, style in BASELINES.items()]
+    for predictor, strategy, dash, colour in lines:
+        rows = [
+            row
+            for row in steps
+            if (str(row["predictor"]), row["strategy"]) == (predictor, strategy)
+        ]
+        label = strategy if predictor == "final" else predictor
+        horizon = np.arange(1, len(rows) + 1)
+        for axes, name, factor in ((left, "accuracy", 100), (right, "cross_entropy", 1)):
+            mean = np.cumsum([row[name] for row in rows]) / horizon
+            axes.plot(
+                horizon, factor * mean, dash, color=colour, label=label.replace("_", " ")
+            )
+    left.set(ylabel="accuracy of the predicted pixels (%)")
+    right.set(ylabel="cross-entropy (nats per pixel)")
+    for axes in (left, right):
+        axes.set(xlabel="pixels ahead (mean over all up to here)", xscale="log")
+        axes.set_xticks([1, 3, 10, 28, 100, 300], [1, 3, 10, 28, 100, 300])
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    return figure
+
+
+def rollout_gallery(gallery: Mapping[str, np.ndarray]) -> Figure:
+    """Ground truth, masked, argmax continuation and samples of the chosen images."""
+    samples = gallery["samples"].shape[1]
+    count, pixels = gallery["truth"].shape
+    first = pixels - gallery["argmax"].shape[1]
+    known = gallery["truth"][:, :first]
+    figure, axes = plt.subplots(
+        count, 3 + samples, figsize=(1.05 * (3 + samples) + 1.7, 1.08 * count)
+    )
+    titles = ["truth", "masked", "argmax"] + [f"sample {n + 1}" for n in range(samples)]
+    for axis, title in zip(axes[0], titles):
+        axis.set_title(title, fontsize=10)
+    for row in range(count):
+        blank = np.full(pixels - first, 2)
+        parts = [gallery["truth"][row, first:], blank, gallery["argmax"][row]]
+        parts += list(gallery["samples"][row])
+        for axis, part in zip(axes[row], parts):
+            _show(axis, np.concatenate([known[row], part]))
+    _rows(
+        axes,
+        [
+            f"{kind}\nno. {image}\n{100 * accuracy:.0f} % right"
+            for kind, image, accuracy in zip(
+                gallery["kind"], gallery["image"], gallery["accuracy"]
+            )
+        ],
+    )
+    return figure
+
+
+def inpainting_scores(table: list[Record]) -> Figure:
+    """What the truth costs given everything else, and given the past alone."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.8))
+    titles = {"one_pixel": "one missing pixel", "patch_2x2": "a missing 2 x 2 patch"}
+    for panel, (task, title) in zip(axes, titles.items()):
+        for number, (method, colour) in enumerate(METHODS.items()):
+            rows = [r for r in table if (r["task"], r["method"]) == (task, method)]
+            panel.bar(
+                np.arange(len(rows)) + 0.38 * (number - 0.5),
+                [row["nats"] for row in rows],
+                0.38,
+                yerr=[2 * row["nats_se"] for row in rows],
+                color=colour,
+                label=method.replace("_", " "),
+                capsize=2,
+            )
+            panel.set_xticks(range(len(rows)), [str(row["snapshot"]) for row in rows])
+        panel.set(
+            title=title, xlabel="snapshot", ylabel="-log p(truth | seen) (nats per image)"
+        )
+        panel.grid(axis="x", visible=False)
+    axes[0].legend(title="bars: two standard errors")
+    return figure
+
+
+def inpainting_gallery(
+    gallery: Mapping[str, np.ndarray], task: str, values: np.ndarray
+) -> Figure:
+    """Truth, what is missing, and the likeliest fillings with their posterior.
+
+    Args:
+        gallery: arrays named after the task.
+        task: "one_pixel" or "patch_2x2".
+        values: (C, M) what each completion gives to each missing pixel.
+    """
+    kinds, numbers, truth, missing, log_posterior = (
+        gallery[f"{task}-{name}"]
+        for name in ("kind", "image", "truth", "missing", "log_posterior")
+    )
+    shown = min(4, len(values))
+    count = len(truth)
+    figure, axes = plt.subplots(
+        count, 2 + shown, figsize=(1.25 * (2 + shown) + 1.7, 1.35 * count), squeeze=False
+    )
+    heads = ["truth", "missing"] + [f"likeliest {n + 1}" for n in range(shown)]
+    for row in range(count):
+        masked = truth[row].astype(int)
+        masked[missing[row]] = 2
+        order = np.argsort(-log_posterior[row], kind="stable")[:shown]
+        pictures = [truth[row], masked]
+        notes = ["", ""]
+        for completion in order:
+            filled = truth[row].copy()
+            filled[missing[row]] = values[completion]
+            pictures.append(filled)
+            is_truth = np.array_equal(filled, truth[row])
+            notes.append(
+                f"p = {_probability(log_posterior[row, completion])}"
+                + (" (truth)" if is_truth else "")
+            )
+        for axis, picture, note, head in zip(axes[row], pictures, notes, heads):
+            _show(axis, picture)
+            _frame(axis, missing[row])
+            axis.set_title("\n".join(filter(None, [head if not row else "", note])), size=9)
+    _rows(axes, [f"{kind}\nno. {number}" for kind, number in zip(kinds, numbers)])
+    return figure
+
+
+def meta_curves(curves: Mapping[str, list[Record]]) -> Figure:
+    """Training curves of every model, with the exact predictor as a line."""
+    figure, axes = plt.subplots(
+        2, len(curves), figsize=(3.2 * len(curves), 5.6), sharex=True, squeeze=False
+    )
+    for column, (name, rows) in enumerate(curves.items()):
+        batches = [row["batch"] for row in rows]
+        for panel, quantity, factor in zip(axes[:, column], ("loss", "accuracy"), (1, 100)):
+            for which, colour in (("train", TRAIN), ("test", TEST)):
+                values = [factor * row[f"{which}_{quantity}"] for row in rows]
+                panel.plot(batches, values, color=colour, label=which)
+            panel.axhline(
+                factor * rows[-1][f"exact_test_{quantity}"],
+                color=EXACT,
+                linestyle="--",
+                label="exact Bayes, test",
+            )
+        axes[0, column].set_title(name)
+        axes[1, column].set_xlabel("mini-batches")
+    axes[0, 0].set_ylabel("cross-entropy (nats per character)")
+    axes[1, 0].set_ylabel("accuracy (%)")
+    axes[0, -1].legend()
+    return figure
+
+
+def meta_predictions(
+    characters: np.ndarray, network: np.ndarray, exact: np.ndarray
+) -> Figure:
+    """Probability of each character over time, network against exact, on one sequence."""
+    symbols = exact.shape[1]
+    time = np.arange(len(characters))
+    figure, axes = plt.subplots(
+        symbols, 1, squeeze=False, figsize=(9.5, 1.55 * symbols), sharex=True, sharey=True
+    )
+    for symbol, panel in enumerate(axes.flat):
+        colour = CHARACTERS[symbol % len(CHARACTERS)]
+        for reset in np.flatnonzero(characters == 0):
+            panel.axvline(reset, color="0.85", linewidth=1, zorder=0)
+        panel.plot(time, network[:, symbol], color=colour, linewidth=2, label="network")
+        panel.plot(
+            time, exact[:, symbol], color=EXACT, linestyle="--", linewidth=1, label="exact"
+        )
+        came = characters == symbol
+        panel.plot(time[came], np.full(came.sum(), 1.06), "|", color=colour, clip_on=False)
+        panel.set(ylim=(-0.03, 1.1), ylabel=f"p(character {symbol})")
+        panel.set_yticks([0, 0.5, 1])
+        panel.grid(visible=False)
+        panel.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    axes[-1, 0].set_xlabel("time step (ticks above: this character came; grey: reset)")
+    return figure
+
+
+def _show(axis: Axes, image: np.ndarray) -> None:
+    """A binary image in raster order; 2 is unknown."""
+    axis.imshow(
+        image.reshape(SIDE, SIDE), cmap=IMAGE_COLOURS, vmin=0, vmax=2, interpolation="none"
+    )
+
+
+def _frame(axis: Axes, missing: np.ndarray) -> None:
+    """A line around the missing pixels, which are otherwise hard to find."""
+    rows, columns = missing // SIDE, missing % SIDE
+    corner = (columns.min() - 1, rows.min() - 1)
+    width, height = np.ptp(columns) + 2, np.ptp(rows) + 2
+    axis.add_patch(
+        plt.Rectangle(corner, width, height, fill=False, edgecolor="#cc3311", linewidth=1.2)
+    )
+
+
+def _rows(axes: np.ndarray, labels: list[str]) -> None:
+    """Pictures without ticks, in a thin frame, a label to the left of each row."""
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+        axis.grid(visible=False)
+        axis.spines[:].set(visible=True, color="0.6", linewidth=0.5)
+    for axis, label in zip(axes[:, 0], labels):
+        axis.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
+
+
+def _probability(log_p: float) -> str:
+    p = float(np.exp(log_p))
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.0e}"

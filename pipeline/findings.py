@@ -1,0 +1,161 @@
+"""What the tables show, as sentences computed from them.
+
+No sentence states what the numbers do not support: each comparison is worded by its sign
+and by whether it exceeds two standard errors.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+Record = dict[str, Any]
+
+
+def difference(low: float, high: float, standard_error: float) -> str:
+    """How one mean stands to another: "higher than", "lower than", or not told apart."""
+    if abs(low - high) <= 2 * standard_error:
+        return "not distinguishable from"
+    return "higher than" if low > high else "lower than"
+
+
+def learning(history: list[Record], snapshots: list[Record]) -> list[str]:
+    """What the curves of the pixel network show."""
+    first, last = history[0], history[-1]
+    peak = max(history, key=lambda row: row["test_accuracy"])
+    gap = last["test_loss"] - last["train_loss"]
+    untrained, final = snapshots[0], snapshots[-1]
+    return [
+        f"The test loss falls from {untrained['test_loss']:.3f} nats per pixel before "
+        f"training to {first['test_loss']:.3f} after the first epoch and "
+        f"{final['test_loss']:.4f} ± {final['test_loss_se']:.4f} after {len(history)}.",
+        f"One-step test accuracy peaks at {100 * peak['test_accuracy']:.2f} % after epoch "
+        f"{peak['epoch']}.",
+        f"At the end the test loss is {abs(gap):.4f} nats per pixel "
+        f"{'above' if gap > 0 else 'below'} the training loss"
+        + (
+            ": less than a twentieth of it, so the network does not overfit."
+            if abs(gap) < last["train_loss"] / 20
+            else "."
+        ),
+    ]
+
+
+def rollout(horizons: list[Record]) -> list[str]:
+    """How the final network's continuations stand to the baselines and to each other."""
+    rows = {(r["predictor"], r["strategy"], r["horizon"]): r for r in horizons}
+    ahead = max(row["horizon"] for row in horizons)
+    argmax, sample, forced = (
+        rows["final", strategy, ahead]
+        for strategy in ("argmax", "sample", "teacher_forced")
+    )
+    baselines = [
+        row for row in horizons if row["strategy"] == "baseline" and row["horizon"] == ahead
+    ]
+    accurate = max(baselines, key=lambda row: row["accuracy"])
+    informed = min(baselines, key=lambda row: row["cross_entropy"])
+    return [
+        f"Over {ahead} pixels the final network's argmax continuation is right in "
+        f"{_share(argmax, 'accuracy')} of them: {_relation(argmax, accurate, 'accuracy')} "
+        f"the best baseline, {accurate['predictor']}, with {_share(accurate, 'accuracy')}.",
+        f"Its cross-entropy there, {_nats(argmax)} nats per pixel, is "
+        f"{_relation(argmax, informed, 'cross_entropy')} that of the best baseline, "
+        f"{informed['predictor']}, with {_nats(informed)}.",
+        f"Drawing instead of taking the likelier value makes the accuracy "
+        f"{_share(sample, 'accuracy')}, {_relation(sample, argmax, 'accuracy')} argmax, "
+        f"and the cross-entropy {_nats(sample)}, "
+        f"{_relation(sample, argmax, 'cross_entropy')} argmax.",
+        f"Fed with the truth at the same positions the network has {_nats(forced)} nats "
+        f"per pixel: the errors of a continuation are "
+        f"{argmax['cross_entropy'] / forced['cross_entropy']:.1f} times as costly because "
+        "it goes on from its own mistakes.",
+    ]
+
+
+def inpainting(table: list[Record]) -> list[str]:
+    """What the exact posterior gains over the past alone."""
+    rows = {(r["task"], r["method"]): r for r in table if r["snapshot"] == "final"}
+    sentences = []
+    for task, words in (("one_pixel", "one missing pixel"), ("patch_2x2", "a 2 x 2 patch")):
+        exact, past = rows[task, "exact"], rows[task, "past_only"]
+        sentences.append(
+            f"For {words} the most probable fill is right in "
+            f"{_share(exact, 'fill_accuracy')} of the images, "
+            f"{_relation(exact, past, 'fill_accuracy')} the past-only fill with "
+            f"{_share(past, 'fill_accuracy')}; the truth costs {_nats(exact, 'nats')} nats "
+            f"instead of {_nats(past, 'nats')}, so that seeing the future is worth "
+            f"{past['nats'] - exact['nats']:.3f} nats per image."
+        )
+        sentences.append(
+            f"With the most probable fill the whole image has "
+            f"{exact['image_nats_fill']:.2f} nats, with the truth "
+            f"{exact['image_nats_truth']:.2f}. That the fill is the cheaper one holds by "
+            "construction, since the most probable completion has the largest p(X), and "
+            "says nothing of its quality; fill accuracy and -log p(truth | rest) do."
+        )
+    return sentences
+
+
+def meta(comparison: list[Record], bias: list[Record]) -> list[str]:
+    """How close the meta-task networks are to exact Bayes, and where they deviate."""
+    own = [row for row in comparison if row["own_prior"]]
+    sentences = [
+        "On sequences from their own prior the networks' cross-entropy exceeds the exact "
+        "predictor's by "
+        + _list(
+            f"{row['excess']:.4f} ± {row['excess_se']:.4f} ({row['model']})" for row in own
+        )
+        + " nats per character."
+    ]
+    for row in bias:
+        if row["symbol"] == 1 and row["own_prior"]:
+            sentences.append(_own_bias(row))
+    for row in bias:
+        if row["symbol"] == 1 and row["sequences"].startswith("fixed"):
+            sentences.append(_fixed_bias(row))
+    perfect = [row["model"] for row in own if row["reset_accuracy"] == 1]
+    sentences.append(
+        f"{_list(perfect) if perfect else 'No model'} guessed every single reset."
+    )
+    return sentences
+
+
+def _own_bias(row: Record) -> str:
+    gap, standard_error = row["difference"], row["difference_se"]
+    if abs(gap) <= 2 * standard_error:
+        what = "neither over- nor under-estimates"
+    else:
+        what = "over-estimates" if gap > 0 else "under-estimates"
+    return (
+        f"On its own prior {row['model']} {what} symbol 1: {row['network']:.4f} on average "
+        f"where the exact predictor has {row['exact']:.4f} (difference {gap:+.4f} ± "
+        f"{standard_error:.4f})."
+    )
+
+
+def _fixed_bias(row: Record) -> str:
+    speed = "faster" if row["difference"] > 0 else "more slowly"
+    return (
+        f"On {row['sequences']} {row['model']} gives symbol 1 {row['network']:.4f} on "
+        f"average where the exact predictor with the same prior gives {row['exact']:.4f}: "
+        f"it reacts {speed} than exact Bayes, by {abs(row['difference']):.4f} ± "
+        f"{row['difference_se']:.4f}."
+    )
+
+
+def _relation(one: Record, other: Record, name: str) -> str:
+    # The errors of two methods on the same images are positively correlated, so that this
+    # standard error of the difference is too large rather than too small.
+    error = (one[f"{name}_se"] ** 2 + other[f"{name}_se"] ** 2) ** 0.5
+    return difference(one[name], other[name], error)
+
+
+def _share(row: Record, name: str) -> str:
+    return f"{100 * row[name]:.1f} ± {100 * row[f'{name}_se']:.1f} %"
+
+
+def _nats(row: Record, name: str = "cross_entropy") -> str:
+    return f"{row[name]:.3f} ± {row[f'{name}_se']:.3f}"
+
+
+def _list(parts: Iterable[str]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
