@@ -45,7 +45,7 @@ def bias_by_symbol(
     log_p: Float[np.ndarray, "N T K"],
     exact: Float[np.ndarray, "N T K"],
     characters: Integer[np.ndarray, "N T"],
-) -> list[dict[str, float]]:
+) -> list[dict[str, int | float]]:
     """Mean probability of each symbol 1 .. K-1 where no reset is due, and the exact one.
 
     `difference` is positive where the predictor over-estimates the symbol.

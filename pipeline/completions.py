@@ -31,12 +31,36 @@ def complete(
     return filled
 
 
-def index(
+def fill(
+    images: UInt8[np.ndarray, "N pixels"],
+    missing: Int[np.ndarray, "N missing"],
+    completion: Int[np.ndarray, "N"],
+) -> UInt8[np.ndarray, "N pixels"]:
+    """The images with one chosen completion each."""
+    filled = images.copy()
+    chosen = values(missing.shape[1])[completion]
+    np.put_along_axis(filled, missing, chosen, axis=1)
+    return filled
+
+
+def number(filled: UInt8[np.ndarray, "*batch missing"]) -> Int[np.ndarray, "*batch"]:
+    """Which completion c gives these values to the missing pixels."""
+    return filled.astype(np.int64) @ (1 << np.arange(filled.shape[-1]))
+
+
+def of_images(
     images: UInt8[np.ndarray, "N pixels"], missing: Int[np.ndarray, "N missing"]
 ) -> Int[np.ndarray, "N"]:
-    """Which completion c each image is itself."""
-    bits = np.take_along_axis(images, missing, axis=1).astype(np.int64)
-    return bits @ (1 << np.arange(missing.shape[1]))
+    """Which completion each image is itself."""
+    return number(np.take_along_axis(images, missing, axis=1))
+
+
+def log_p_of_independent(
+    log_p: Float[np.ndarray, "N missing 2"],
+) -> Float[np.ndarray, "N C"]:
+    """Log probability of each completion where the missing pixels are independent."""
+    pixel = np.arange(log_p.shape[1])
+    return log_p[:, pixel, values(len(pixel))].sum(axis=-1)
 
 
 def log_p_given_rest(
@@ -49,59 +73,43 @@ def log_p_given_rest(
     return log_joint - scores.log_sum_exp(log_joint)
 
 
-def log_p_given_past(
-    log_p: Float[np.ndarray, "N C pixels"], missing: Int[np.ndarray, "N missing"]
-) -> Float[np.ndarray, "N C"]:
-    """Log probability of a completion that uses earlier pixels only.
-
-    q(c) = product over missing pixels m of p(x_m = c_m | x_<m), where earlier missing
-    pixels have their value in c. It sums to one over c, but is blind to every pixel
-    after the missing ones and between them.
-
-    Args:
-        log_p: log probability of each pixel's value given those before it, for each
-            completed image.
-        missing: raster indices in raster order.
-    """
-    at = np.broadcast_to(missing[:, None], (*log_p.shape[:2], missing.shape[1]))
-    return np.take_along_axis(log_p, at, axis=2).sum(axis=2)
-
-
-def score(
-    log_p: Float[np.ndarray, "N C"],
-    log_joint: Float[np.ndarray, "N C"],
-    truth: Integer[np.ndarray, "N"],
-    missing: int,
+def score_fill(
+    fill: Integer[np.ndarray, "N"], truth: Integer[np.ndarray, "N"], missing: int
 ) -> dict[str, float]:
-    """Scores of a posterior over completions, each a mean over images.
+    """How often a chosen completion is right, with standard errors over images.
 
     Args:
-        log_p: log posterior of each completion by the method that is judged.
-        log_joint: log p(X) of each completed image under the network.
-        truth: which completion is the image itself.
+        fill: number of the chosen completion of each image.
+        truth: number of the completion that the image itself is.
         missing: missing pixels of an image; bit b of a completion is the value of pixel b.
 
     Returns:
-        fill_accuracy: share of images whose most probable completion is right in all
-            missing pixels; pixel_accuracy: share of the missing pixels that it gets right;
-        nats: -log p(truth | what the method sees), per image;
-        brier, ece: of the distribution over completions;
-        image_nats_fill, image_nats_truth: -log p(X), of the whole image with the most
-            probable completion and with the truth;
-        and the standard error of each mean, with `_se` behind its name.
+        fill_accuracy: share of images with all missing pixels right; pixel_accuracy:
+        share of the missing pixels that are right; and each with `_se` behind its name.
     """
-    fill = log_p.argmax(axis=1)
-    wrong_bits = np.bitwise_count(fill ^ truth)
-    everyone = np.arange(len(truth))
-    means = {
-        "fill_accuracy": scores.estimate(fill == truth),
-        "pixel_accuracy": scores.estimate(1 - wrong_bits / missing),
-        "nats": scores.estimate(scores.nats(log_p, truth)),
-        "brier": scores.estimate(scores.brier(log_p, truth)),
-        "image_nats_fill": scores.estimate(-log_joint[everyone, fill]),
-        "image_nats_truth": scores.estimate(-log_joint[everyone, truth]),
-    }
-    table = {"ece": scores.expected_calibration_error(log_p, truth)}
-    for name, (mean, standard_error) in means.items():
+    wrong = np.bitwise_count(fill ^ truth)
+    return _with_errors(
+        {"fill_accuracy": wrong == 0, "pixel_accuracy": 1 - wrong / missing}
+    )
+
+
+def score_posterior(
+    log_p: Float[np.ndarray, "N C"], truth: Integer[np.ndarray, "N"], bins: int
+) -> dict[str, float]:
+    """How good a distribution over completions is, with standard errors over images.
+
+    Returns:
+        nats: -log p(truth); brier: Brier score; each with `_se` behind its name; ece:
+        expected calibration error in so many bins of confidence.
+    """
+    ece = scores.expected_calibration_error(scores.reliability(log_p, truth, bins))
+    means = {"nats": scores.nats(log_p, truth), "brier": scores.brier(log_p, truth)}
+    return _with_errors(means) | {"ece": ece}
+
+
+def _with_errors(by_image: dict[str, np.ndarray]) -> dict[str, float]:
+    table: dict[str, float] = {}
+    for name, values in by_image.items():
+        mean, standard_error = scores.estimate(values)
         table |= {name: mean, f"{name}_se": standard_error}
     return table

@@ -153,36 +153,46 @@ Cross-entropy (nats per pixel) of the same:
 {_bullets(findings.learning(history, snapshots) + findings.rollout(horizons))}"""
 
 
-def inpainting(table: list[Record]) -> str:
-    """Question 2: the exact posterior over missing pixels."""
+def inpainting(parameters: Mapping[str, str], table: list[Record]) -> str:
+    """Question 2: the exact posterior over missing pixels, and every alternative."""
     rows = [
         [
             row["task"].replace("_", " "),
-            row["method"].replace("_", " "),
-            str(row["snapshot"]),
+            row["masks"],
+            row["method"].replace("_", " ")
+            + ("" if row["snapshot"] in ("final", "none") else f" ({row['snapshot']})"),
             tables.estimate(100 * row["fill_accuracy"], 100 * row["fill_accuracy_se"], 1),
             tables.estimate(100 * row["pixel_accuracy"], 100 * row["pixel_accuracy_se"], 1),
             tables.estimate(row["nats"], row["nats_se"]),
-            tables.number(row["brier"]),
+            tables.estimate(row["brier"], row["brier_se"]),
             tables.number(row["ece"]),
-            tables.number(row["image_nats_fill"], 2),
-            tables.number(row["image_nats_truth"], 2),
         ]
         for row in table
+        if row["method"] != "past_only" or row["snapshot"] == "final"
     ]
     headers = [
         "task",
+        "masks",
         "method",
-        "snapshot",
         "fill right (%)",
         "missing pixels right (%)",
         "-log p(truth) (nats)",
         "Brier",
         "ECE",
-        "image with fill (nats)",
-        "image with truth (nats)",
+    ]
+    whole = [
+        [
+            row["task"].replace("_", " "),
+            row["masks"],
+            tables.number(row["image_nats_fill"], 2),
+            tables.number(row["image_nats_truth"], 2),
+            tables.estimate(row["information"], row["information_se"]),
+        ]
+        for row in table
+        if (row["method"], row["snapshot"]) == ("exact", "final")
     ]
     count = f"{table[0]['images']:,}"
+    first, last = parameters["inpainting.centre"].split(", ")
     return rf"""## Question 2: filling missing pixels
 
 **What was done.** The write-up planned this and did not do it. The network gives every complete
@@ -198,18 +208,40 @@ and for a patch of $m, m+1, m+28, m+29$ the same over its 16 completions $c$,
 
 $$p(c \mid \text{{rest}}) = \frac{{p(X_c)}}{{\sum_{{c'=0}}^{{15}} p(X_{{c'}})}}.$$
 
-Nothing is approximated: all completions are enumerated. *Past only* is what the network says
-before it has seen the future, $p(x_m \mid x_0, \ldots, x_{{m-1}})$; for a patch, the product
-over its pixels with each earlier one as in the completion.
+Nothing is approximated: all completions are enumerated. A worked example, chosen by rule: the
+patch of whose filling the network is least sure.
 
-{count} test images with one missing pixel, {count} with a missing 2 x 2 patch, at uniformly drawn
-positions. Fill right: the most probable completion has every missing pixel right. Brier
-score and expected calibration error (ECE, ten bins of confidence) are of the distribution over
-completions.
+{figure("inpainting_worked", "All 16 completions of one missing patch with their posterior probability, which sum to one.", "inpainting/gallery.npz")}
+
+The alternatives: *past only* is what the same network says before it has seen the future,
+$p(x_m \mid x_0, \ldots, x_{{m-1}})$, for a patch pixel by pixel. *Greedy* and *sampled* are the
+write-up's two other plans: choose the fill after which the network's argmax continuation, or the
+average of {parameters["inpainting.continuations"]} continuations drawn from it, fits the known future best. *Majority* takes the value of
+most of the known neighbours; *lookup* the frequency in the training set of either value within
+the same pattern of the eight neighbours.
+
+{count} test images for each task and each kind of mask: *uniform* anywhere, *centre* within rows and
+columns {first} to {last}, *boundary* where the missing pixels touch a change between ink and paper.
+Fill right: all missing pixels are. Brier score and expected calibration error (ECE, {parameters["inpainting.calibration_bins"]} bins)
+are of the distribution over completions. In brackets: earlier snapshots.
 
 {tables.markdown(headers, rows)}
 
-{figure("inpainting_scores", "What the true values cost, given all other pixels (exact) and given the earlier ones (past only).", "inpainting/scores.csv")}
+{figure("inpainting_methods", "How often the fill is right, final network.", "inpainting/scores.csv")}
+
+{figure("inpainting_scores", "What the true values cost with each snapshot, uniform masks: given all other pixels (exact) and given the earlier ones (past only).", "inpainting/scores.csv")}
+
+**Is the posterior honest?** If it is, the fills to which it gives probability p are right in a
+share p of all cases.
+
+{figure("inpainting_reliability", "Reliability of the final network's exact posterior.", "inpainting/reliability.csv")}
+
+What seeing the future is worth, and the cross-entropy of the whole image (nats per image):
+
+{tables.markdown(["task", "masks", "with the fill", "with the truth", "information in the future"], whole)}
+
+That the image with the most probable fill costs less than the true one holds by construction, for
+that fill is the one with the largest p(X); it says nothing of its quality.
 
 {figure("inpainting_one_pixel", "One missing pixel, final network: chosen by rule, the surest right, the surest wrong and the least sure.", "inpainting/gallery.npz")}
 
@@ -217,7 +249,9 @@ completions.
 
 ### Findings
 
-{_bullets(findings.inpainting(table))}"""
+{_bullets(findings.inpainting(table))}
+
+**To take away.** {" ".join(findings.inpainting_message(table))}"""
 
 
 def meta(

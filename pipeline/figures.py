@@ -25,7 +25,16 @@ BASELINES = {
     "copy_above": ("-.", "0.45"),
     "training_majority": ("-", "0.45"),
 }
-METHODS = {"exact": "#4477aa", "past_only": "#ee9944"}
+METHODS = {
+    "exact": "#4477aa",
+    "past_only": "#ee9944",
+    "greedy": "#aa3377",
+    "sampled": "#ccbb44",
+    "lookup": "0.35",
+    "majority": "0.7",
+}
+KINDS = {"uniform": "#4477aa", "centre": "#ee6677", "boundary": "#228833"}
+TASKS = {"one_pixel": "one missing pixel", "patch_2x2": "a missing 2 x 2 patch"}
 CHARACTERS = ("0.35", "#4477aa", "#ee6677", "#228833")
 UNKNOWN = "#f3d9a4"
 
@@ -139,16 +148,19 @@ def rollout_gallery(gallery: Mapping[str, np.ndarray]) -> Figure:
 def inpainting_scores(table: list[Record]) -> Figure:
     """What the truth costs given everything else, and given the past alone."""
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.8))
-    titles = {"one_pixel": "one missing pixel", "patch_2x2": "a missing 2 x 2 patch"}
-    for panel, (task, title) in zip(axes, titles.items()):
-        for number, (method, colour) in enumerate(METHODS.items()):
-            rows = [r for r in table if (r["task"], r["method"]) == (task, method)]
+    for panel, (task, title) in zip(axes, TASKS.items()):
+        for number, method in enumerate(("exact", "past_only")):
+            rows = [
+                row
+                for row in table
+                if (row["task"], row["masks"], row["method"]) == (task, "uniform", method)
+            ]
             panel.bar(
                 np.arange(len(rows)) + 0.38 * (number - 0.5),
                 [row["nats"] for row in rows],
                 0.38,
                 yerr=[2 * row["nats_se"] for row in rows],
-                color=colour,
+                color=METHODS[method],
                 label=method.replace("_", " "),
                 capsize=2,
             )
@@ -171,9 +183,9 @@ def inpainting_gallery(
         task: "one_pixel" or "patch_2x2".
         values: (C, M) what each completion gives to each missing pixel.
     """
-    kinds, numbers, truth, missing, log_posterior = (
+    kinds, masks, numbers, truth, missing, log_posterior = (
         gallery[f"{task}-{name}"]
-        for name in ("kind", "image", "truth", "missing", "log_posterior")
+        for name in ("kind", "masks", "image", "truth", "missing", "log_posterior")
     )
     shown = min(4, len(values))
     count = len(truth)
@@ -200,7 +212,123 @@ def inpainting_gallery(
             _show(axis, picture)
             _frame(axis, missing[row])
             axis.set_title("\n".join(filter(None, [head if not row else "", note])), size=9)
-    _rows(axes, [f"{kind}\nno. {number}" for kind, number in zip(kinds, numbers)])
+    _rows(
+        axes,
+        [
+            f"{kind}\n{mask} mask\nno. {number}"
+            for kind, mask, number in zip(kinds, masks, numbers)
+        ],
+    )
+    return figure
+
+
+def inpainting_worked(gallery: Mapping[str, np.ndarray], values: np.ndarray) -> Figure:
+    """All 16 completions of the least sure patch, the likeliest first."""
+    row = int(np.flatnonzero(gallery["patch_2x2-kind"] == "least sure")[0])
+    truth = gallery["patch_2x2-truth"][row]
+    missing = gallery["patch_2x2-missing"][row]
+    log_posterior = gallery["patch_2x2-log_posterior"][row]
+    figure, axes = plt.subplots(2, 8, figsize=(10.5, 3.3))
+    for axis, completion in zip(axes.flat, np.argsort(-log_posterior, kind="stable")):
+        filled = truth.copy()
+        filled[missing] = values[completion]
+        _show(axis, filled)
+        _frame(axis, missing)
+        note = " (truth)" if np.array_equal(filled, truth) else ""
+        axis.set_title(f"{_probability(log_posterior[completion])}{note}", size=9)
+    _rows(axes, [])
+    return figure
+
+
+def inpainting_methods(table: list[Record]) -> Figure:
+    """How often each method's fill is right, for each kind of mask."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True)
+    kinds = list(dict.fromkeys(row["masks"] for row in table))
+    width = 0.8 / len(METHODS)
+    for panel, (task, title) in zip(axes, TASKS.items()):
+        for number, (method, colour) in enumerate(METHODS.items()):
+            rows = [
+                row
+                for row in table
+                if (row["task"], row["method"]) == (task, method)
+                and row["snapshot"] in ("final", "none")
+            ]
+            panel.bar(
+                np.arange(len(kinds)) + width * (number - (len(METHODS) - 1) / 2),
+                [100 * row["fill_accuracy"] for row in rows],
+                width,
+                yerr=[200 * row["fill_accuracy_se"] for row in rows],
+                color=colour,
+                label=method.replace("_", " "),
+            )
+        panel.set_xticks(range(len(kinds)), kinds)
+        panel.set(title=title, xlabel="kind of mask")
+        panel.grid(axis="x", visible=False)
+    axes[0].set_ylabel("all missing pixels right (%)")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=len(METHODS),
+        title="bars: two standard errors",
+    )
+    return figure
+
+
+def inpainting_reliability(table: list[Record]) -> Figure:
+    """Confidence against accuracy of the exact posterior, with how many forecasts each."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), sharey=True)
+    for panel, (task, title) in zip(axes, TASKS.items()):
+        panel.plot([0, 1], [0, 1], color=EXACT, linestyle="--", linewidth=1)
+        for kind, colour in KINDS.items():
+            rows = [
+                row
+                for row in table
+                if (row["task"], row["masks"]) == (task, kind) and row["forecasts"]
+            ]
+            panel.errorbar(
+                [row["confidence"] for row in rows],
+                [row["accuracy"] for row in rows],
+                yerr=[2 * row["accuracy_se"] for row in rows],
+                fmt="o-",
+                color=colour,
+                markersize=4,
+                capsize=2,
+                label=kind,
+            )
+        panel.set(title=title, xlabel="probability of the likeliest fill", xlim=(0, 1))
+        panel.set_ylim(-0.03, 1.03)
+    axes[0].set_ylabel("share of these that are right")
+    axes[0].legend(title="kind of mask; bars:\ntwo standard errors")
+    return figure
+
+
+def inpainted(
+    masked: np.ndarray,
+    log_posterior: np.ndarray,
+    missing: np.ndarray,
+    fill: np.ndarray,
+    samples: np.ndarray,
+) -> Figure:
+    """The first images of a file: masked, most probable fill, samples of the posterior."""
+    count, drawn = min(len(masked), 12), min(samples.shape[1], 6)
+    figure, axes = plt.subplots(
+        count, 2 + drawn, figsize=(1.25 * (2 + drawn) + 1, 1.35 * count), squeeze=False
+    )
+    for row in range(count):
+        where = missing[row, missing[row] >= 0]
+        unknown = masked[row].astype(int)
+        unknown[where] = 2
+        likeliest = f"p = {_probability(log_posterior[row].max())}"
+        heads = ["masked", f"most probable\n{likeliest}" if row == 0 else likeliest]
+        heads += [f"sample {n + 1}" if row == 0 else "" for n in range(drawn)]
+        pictures = [unknown, fill[row], *samples[row, :drawn]]
+        for axis, picture, head in zip(axes[row], pictures, heads):
+            _show(axis, picture)
+            _frame(axis, where)
+            axis.set_title(head if row == 0 or head != "masked" else "", size=9)
+    _rows(axes, [f"no. {row}" for row in range(count)])
     return figure
 
 

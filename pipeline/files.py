@@ -48,6 +48,7 @@ INPAINTING_TASKS = {
 POSTERIORS = Path("data/inpainting/posteriors.npz")
 INPAINTING_SCORES = Path("reports/inpainting/scores.csv")
 INPAINTING_IMAGES = Path("reports/inpainting/images.csv")
+RELIABILITY = Path("reports/inpainting/reliability.csv")
 INPAINTING_GALLERY = Path("reports/inpainting/gallery.npz")
 
 # train_meta
@@ -159,6 +160,15 @@ def write_figure(name: str, figure: Any) -> Path:
     return path
 
 
+def read_figures() -> dict[str, bytes]:
+    """The report's figures by their address relative to it."""
+    folder = REPORT_HTML.parent
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(FIGURES.glob("*.png"))
+    }
+
+
 def write_model(path: Path, model: Any) -> None:
     """A Keras model as a .keras file whose bytes depend on nothing but the model.
 
@@ -238,6 +248,8 @@ def _cell(value: Any) -> Any:
 def _value(text: str) -> Any:
     if text == "":
         return float("nan")
+    if text[0].isalpha():
+        return text  # also where it could be read as a number, such as a model named nan
     for kind in (int, float):
         try:
             return kind(text)

@@ -71,27 +71,68 @@ def rollout(horizons: list[Record]) -> list[str]:
 
 
 def inpainting(table: list[Record]) -> list[str]:
-    """What the exact posterior gains over the past alone."""
-    rows = {(r["task"], r["method"]): r for r in table if r["snapshot"] == "final"}
+    """What the exact posterior gains, over the past alone and over all other methods."""
+    rows = {
+        (row["task"], row["masks"], row["method"]): row
+        for row in table
+        if row["snapshot"] in ("final", "none")
+    }
+    tasks = {"one_pixel": "one missing pixel", "patch_2x2": "a 2 x 2 patch"}
+    kinds = list(dict.fromkeys(row["masks"] for row in table))
     sentences = []
-    for task, words in (("one_pixel", "one missing pixel"), ("patch_2x2", "a 2 x 2 patch")):
-        exact, past = rows[task, "exact"], rows[task, "past_only"]
+    for task, words in tasks.items():
+        exact, past = (rows[task, "uniform", name] for name in ("exact", "past_only"))
         sentences.append(
-            f"For {words} the most probable fill is right in "
+            f"For {words} anywhere the exact fill is right in "
             f"{_share(exact, 'fill_accuracy')} of the images, "
             f"{_relation(exact, past, 'fill_accuracy')} the past-only fill with "
-            f"{_share(past, 'fill_accuracy')}; the truth costs {_nats(exact, 'nats')} nats "
-            f"instead of {_nats(past, 'nats')}, so that seeing the future is worth "
-            f"{past['nats'] - exact['nats']:.3f} nats per image."
+            f"{_share(past, 'fill_accuracy')}; seeing the future is worth "
+            + _list(
+                f"{rows[task, kind, 'exact']['information']:.3f} ± "
+                f"{rows[task, kind, 'exact']['information_se']:.3f} nats ({kind} masks)"
+                for kind in kinds
+            )
+            + " per image."
         )
-        sentences.append(
-            f"With the most probable fill the whole image has "
-            f"{exact['image_nats_fill']:.2f} nats, with the truth "
-            f"{exact['image_nats_truth']:.2f}. That the fill is the cheaper one holds by "
-            "construction, since the most probable completion has the largest p(X), and "
-            "says nothing of its quality; fill accuracy and -log p(truth | rest) do."
-        )
+        for kind in kinds:
+            exact = rows[task, kind, "exact"]
+            others = [
+                row
+                for (its_task, its_kind, method), row in rows.items()
+                if (its_task, its_kind) == (task, kind) and method != "exact"
+            ]
+            best = max(others, key=lambda row: row["fill_accuracy"])
+            sentences.append(
+                f"{words.capitalize()}, {kind} masks: exact is right in "
+                f"{_share(exact, 'fill_accuracy')}, "
+                f"{_relation(exact, best, 'fill_accuracy')} the best alternative, "
+                f"{_words(best['method'])}, with {_share(best, 'fill_accuracy')}."
+            )
     return sentences
+
+
+def inpainting_message(table: list[Record]) -> list[str]:
+    """The two sentences to take away."""
+    rows = {
+        (row["task"], row["masks"], row["method"]): row
+        for row in table
+        if row["snapshot"] in ("final", "none")
+    }
+    exact = [row for (_, _, method), row in rows.items() if method == "exact"]
+    verdicts = []
+    for row in exact:
+        lookup = rows[row["task"], row["masks"], "lookup"]
+        verdicts.append(_relation(row, lookup, "nats"))
+    better, worse = verdicts.count("lower than"), verdicts.count("higher than")
+    worst = max(exact, key=lambda row: row["ece"])
+    return [
+        f"In {better} of the {len(exact)} combinations of task and mask the exact "
+        "posterior gives the truth more probability than a table of the eight neighbours, "
+        f"in {worse} less, and in {len(exact) - better - worse} they cannot be told apart.",
+        "Its probabilities can be taken at their word to within "
+        f"{100 * worst['ece']:.1f} percentage points on average (the largest expected "
+        f"calibration error: {_words(worst['task'])}, {worst['masks']} masks).",
+    ]
 
 
 def meta(comparison: list[Record], bias: list[Record]) -> list[str]:
@@ -146,6 +187,10 @@ def _relation(one: Record, other: Record, name: str) -> str:
     # standard error of the difference is too large rather than too small.
     error = (one[f"{name}_se"] ** 2 + other[f"{name}_se"] ** 2) ** 0.5
     return difference(one[name], other[name], error)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _share(row: Record, name: str) -> str:

@@ -1,14 +1,13 @@
-"""Binary images in raster order: binarisation, resizing, and the masks of missing pixels.
+"""Binary images in raster order: binarisation and resizing.
 
 Pixel (row, column) of a SIDE x SIDE image has the raster index SIDE * row + column.
 """
 
 import numpy as np
-from jaxtyping import Float, Int, Int8, UInt8
+from jaxtyping import Float, UInt8
 
 SIDE = 28
 PIXELS = SIDE * SIDE
-MISSING = -1
 
 
 def resize(
@@ -49,37 +48,6 @@ def binarise_stochastic(
     flat = grey.reshape(len(grey), -1)
     # An integer below 255 is smaller than `grey` with probability grey / 255 exactly.
     return (rng.integers(0, 255, flat.shape, dtype=np.uint8) < flat).astype(np.uint8)
-
-
-def draw_patches(
-    rng: np.random.Generator, count: int, side: int, region: tuple[int, int]
-) -> Int[np.ndarray, "count missing"]:
-    """Raster indices of square patches at uniformly drawn positions inside a region.
-
-    Args:
-        rng: source of randomness.
-        count: how many patches.
-        side: pixels a side of the patch; 1 is a single pixel.
-        region: first and last row, and likewise column, that a patch may touch.
-
-    Returns:
-        (count, side * side) indices, each row in raster order.
-    """
-    first, last = region
-    corner = rng.integers(first, last - side + 2, size=(count, 2))
-    offset = np.arange(side)
-    rows = corner[:, 0, None, None] + offset[:, None]
-    columns = corner[:, 1, None, None] + offset
-    return (SIDE * rows + columns).reshape(count, -1)
-
-
-def mask_out(
-    images: UInt8[np.ndarray, "N pixels"], missing: Int[np.ndarray, "N missing"]
-) -> Int8[np.ndarray, "N pixels"]:
-    """The images with their missing pixels marked -1, the course's convention."""
-    masked = images.astype(np.int8)
-    np.put_along_axis(masked, missing, MISSING, axis=1)
-    return masked
 
 
 def ink(

@@ -91,7 +91,7 @@ def _recurrent_layer(cell: str) -> Callable[..., keras.layers.RNN]:
     return keras.layers.LSTM
 
 
-def encode(symbols: tf.Tensor, channels: int) -> tf.Tensor:
+def encode(symbols: tf.Tensor | np.ndarray, channels: int) -> tf.Tensor:
     """Symbols as the network sees them: a pixel as its value, a character as one-hot.
 
     Args:
@@ -118,12 +118,12 @@ def shift(elements: tf.Tensor) -> tf.Tensor:
     return tf.pad(elements[:, :-1], [[0, 0], [1, 0], [0, 0]])
 
 
-def logits(model: keras.Model, symbols: tf.Tensor) -> tf.Tensor:
+def logits(model: keras.Model, symbols: tf.Tensor | np.ndarray) -> tf.Tensor:
     """Logits (batch, time, L) of each of the symbols (batch, time) given those before."""
     return model(shift(encode(symbols, model.input_shape[-1])))
 
 
-def initial_state(model: keras.Model, batch: int) -> list:
+def initial_state(model: keras.Model, batch: int | tf.Tensor) -> list:
     """The state before the first element: zeros for each recurrent layer."""
     return [layer.cell.get_initial_state(batch) for layer in _recurrent(model)]
 

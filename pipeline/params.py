@@ -1,6 +1,7 @@
 """params.yaml as frozen dataclasses; everything wrong in it is reported at once."""
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -14,11 +15,10 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic.dataclasses import dataclass
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.images import PIXELS, SIDE
 
@@ -37,7 +37,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 # A model's name becomes part of file names.
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")]
 Cell = Literal["gru", "lstm"]
 
 STRICT = ConfigDict(strict=True, extra="forbid")
@@ -102,22 +102,24 @@ class Rollout:
 
 @dataclass(frozen=True, config=STRICT)
 class Inpainting:
-    """Section inpainting: where pixels are missing."""
+    """Section inpainting: where pixels are missing, and how fills are judged."""
 
     images: Annotated[int, Field(ge=2)]
-    region: tuple[int, int]
+    centre: tuple[int, int]
+    continuations: Annotated[int, Field(ge=1, le=1000)]
+    calibration_bins: Annotated[int, Field(ge=2, le=100)]
 
-    @field_validator("region")
+    @field_validator("centre")
     @classmethod
-    def _inside(cls, region: tuple[int, int]) -> tuple[int, int]:
-        first, last = region
+    def _inside(cls, centre: tuple[int, int]) -> tuple[int, int]:
+        first, last = centre
         if not 0 <= first <= last - PATCH_SIDE + 1 <= SIDE - PATCH_SIDE:
             raise ValueError(
                 f"got [{first}, {last}], where a {PATCH_SIDE} x {PATCH_SIDE} patch has no "
                 f"place inside the image; allowed: first and last between 0 and "
                 f"{SIDE - 1}, at least {PATCH_SIDE - 1} apart"
             )
-        return region
+        return centre
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -146,7 +148,7 @@ class MetaTraining:
     @field_validator("train_sequences")
     @classmethod
     def _trained_on(cls, count: int, info: ValidationInfo) -> int:
-        trained = info.data.get("batches", count) * info.data.get("batch_size", 1)
+        trained = info.data.get("batches", count) * info.data.get("batch_size", count)
         if count > trained:
             raise ValueError(
                 f"got {count}; allowed: up to the {trained} that batches and batch_size "
@@ -212,21 +214,18 @@ class Params:
     meta: Meta
     report: Report
 
-    @model_validator(mode="after")
-    def _enough_images(self) -> "Params":
-        source = self.data.source
-        limits = [
-            ("pixels.curve_images", self.pixels.curve_images, TRAIN_IMAGES[source]),
-            ("rollout.images", self.rollout.images, TEST_IMAGES[source]),
-            ("inpainting.images", self.inpainting.images, TEST_IMAGES[source]),
-        ]
-        _reject(
-            f"{name}: got {got}; allowed: up to the {limit} images that data.source "
-            f"{source} has"
-            for name, got, limit in limits
-            if got > limit
-        )
-        return self
+    @field_validator("pixels", "rollout", "inpainting")
+    @classmethod
+    def _enough_images(cls, section: Any, info: ValidationInfo) -> Any:
+        name = "curve_images" if info.field_name == "pixels" else "images"
+        available = TRAIN_IMAGES if info.field_name == "pixels" else TEST_IMAGES
+        data, count = info.data.get("data"), getattr(section, name)
+        if data and count > available[data.source]:
+            raise ValueError(
+                f".{name}: got {count}; allowed: up to the {available[data.source]} images "
+                f"that data.source {data.source} has"
+            )
+        return section
 
 
 def load(path: Path = FILE) -> Params:
@@ -248,7 +247,7 @@ def load(path: Path = FILE) -> Params:
         raise ValueError(
             f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8"
         ) from None
-    except MarkedYAMLError as error:
+    except YAMLError as error:
         raise ValueError(f"{path}: {_describe_yaml(error)}") from None
     return check(raw, path)
 
@@ -262,29 +261,43 @@ def check(raw: Any, path: Path = FILE) -> Params:
     if not isinstance(raw, dict):
         raise ValueError(f"{path}: got {raw!r:.40}; allowed: a mapping of sections")
     try:
+        text = json.dumps(raw, default=str)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: {error}; write plain names and values") from None
+    try:
         # By way of JSON, whose strict rules take a list for a tuple and a mapping for a
         # dataclass, but still no text for a number.
-        return TypeAdapter(Params).validate_json(json.dumps(raw, default=str))
+        return TypeAdapter(Params).validate_json(text)
     except ValidationError as error:
-        lines = [line for item in error.errors() for line in _describe(item)]
+        items = error.errors()
+        wrong = {item["loc"][:-1] for item in items}
+        lines = [
+            line
+            for item in items
+            # A list whose entries are wrong is called too short as well.
+            if item["type"] != "too_short" or item["loc"] not in wrong
+            for line in _describe(item)
+        ]
         raise ValueError("\n".join(f"{path}: {line}" for line in lines)) from None
 
 
 def select(params: Params, section: str) -> Any:
-    """The value of a dotted section, such as `meta.models.M1`.
+    """The value of a dotted section, such as `meta.training`."""
+    return functools.reduce(getattr, section.split("."), params)
+
+
+def meta_model(params: Params, name: str) -> MetaModel:
+    """One entry of meta.models.
 
     Raises:
-        ValueError: there is no such section; names those that exist.
+        ValueError: there is no such model; names those that exist.
     """
-    value: Any = params
-    for key in section.split("."):
-        known = value if isinstance(value, dict) else vars(value)
-        if key not in known:
-            raise ValueError(
-                f"{FILE}: {section}: there is no {key!r}; allowed: {', '.join(known)}"
-            )
-        value = known[key]
-    return value
+    models = params.meta.models
+    if name not in models:
+        raise ValueError(
+            f"{FILE}: meta.models: there is no {name!r}; allowed: {', '.join(models)}"
+        )
+    return models[name]
 
 
 def flatten(params: Params) -> dict[str, str]:
@@ -317,11 +330,16 @@ def _ascending(values: tuple[int, ...]) -> tuple[int, ...]:
 
 def _describe(item: Any) -> list[str]:
     """One line for each problem of an item of pydantic's list: where, got, allowed."""
-    where = ".".join(str(key) for key in item["loc"] if key != "[key]")
+    keys = [str(key) for key in item["loc"] if key != "[key]"]
+    # A name may hold anything, but a problem stays on one line.
+    where = ".".join(keys).encode("unicode_escape").decode()
     kind, context = item["type"], item.get("ctx", {})
     if kind == "value_error":
-        prefix = f"{where}: " if where else ""
-        return [f"{prefix}{line}" for line in str(context["error"]).splitlines()]
+        # What a section finds wrong with one of its fields begins with a dot and its name.
+        return [
+            f"{where}{line}" if line.startswith(".") else f"{where}: {line}"
+            for line in str(context["error"]).splitlines()
+        ]
     if kind in ("missing", "missing_argument"):
         return [f"{where}: missing; add it"]
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
@@ -349,8 +367,9 @@ def _nearest(location: tuple) -> str:
     return f"{hint}allowed: {', '.join(known)}"
 
 
-def _describe_yaml(error: MarkedYAMLError) -> str:
-    mark = error.problem_mark
-    line = f"line {mark.line + 1}: " if mark else ""
-    problem = str(error.problem).splitlines()[0]
-    return f"{line}{problem}; correct the YAML there"
+def _describe_yaml(error: YAMLError) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem_mark:
+        line = f"line {error.problem_mark.line + 1}: {error.problem}"
+    else:
+        line = str(error)
+    return f"{line.splitlines()[0]}; correct the YAML there"

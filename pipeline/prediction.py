@@ -1,5 +1,7 @@
 """What the network says about sequences: conditionals, likelihoods, and rollouts."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -73,6 +75,7 @@ def rollout(
     )
 
 
+@functools.cache
 def _read(model: keras.Model):
     """The state after all but the last known pixel, and that last pixel (N, 1)."""
 
@@ -89,6 +92,7 @@ def _read(model: keras.Model):
     return read
 
 
+@functools.cache
 def _continue(model: keras.Model):
     """Step from the last known pixel through all unknown ones."""
 

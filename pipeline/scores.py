@@ -62,6 +62,8 @@ def log_p_from_logits(
     """
     if logits.shape[-1] == 1:
         return -np.logaddexp(0, np.concatenate([logits, -logits], axis=-1))
+    # The peak first: in single precision it would swallow what the sum adds to it.
+    logits = logits - logits.max(axis=-1, keepdims=True)
     return logits - log_sum_exp(logits)
 
 
@@ -99,21 +101,43 @@ def brier(
     return ((np.exp(log_p) - np.eye(log_p.shape[1])[truth]) ** 2).sum(axis=1)
 
 
-def expected_calibration_error(
-    log_p: Float[np.ndarray, "N K"], truth: Integer[np.ndarray, "N"], bins: int = 10
-) -> float:
-    """Mean distance of confidence and accuracy over equal bins of confidence in [0, 1].
+class Reliability(NamedTuple):
+    """Confidence and accuracy of forecasts in equal bins of confidence within [0, 1].
 
-    Confidence is the probability of the likeliest outcome; each bin counts with its share
-    of the forecasts.
+    Confidence is the probability of the likeliest outcome. Both means are nan in a bin
+    without forecasts.
+    """
 
-    Source: Guo et al. 2017, On calibration of modern neural networks, eq. 3.
+    forecasts: Integer[np.ndarray, "bins"]
+    confidence: Float[np.ndarray, "bins"]
+    accuracy: Float[np.ndarray, "bins"]
+
+
+def reliability(
+    log_p: Float[np.ndarray, "N K"], truth: Integer[np.ndarray, "N"], bins: int
+) -> Reliability:
+    """How often the likeliest outcome came, by how probable it was said to be.
+
+    Source: Guo et al. 2017, On calibration of modern neural networks, section 2.
     """
     confidence = np.exp(log_p.max(axis=1))
-    hit = correct(log_p, truth)
     which = np.minimum((confidence * bins).astype(int), bins - 1)
-    gap = np.bincount(which, confidence, bins) - np.bincount(which, hit, bins)
-    return float(np.abs(gap).sum() / len(truth))
+    count = np.bincount(which, minlength=bins)
+    with np.errstate(invalid="ignore"):  # 0 / 0 in an empty bin is the nan that is meant
+        return Reliability(
+            count,
+            np.bincount(which, confidence, bins) / count,
+            np.bincount(which, correct(log_p, truth), bins) / count,
+        )
+
+
+def expected_calibration_error(table: Reliability) -> float:
+    """Mean distance of confidence and accuracy, each bin with its share of the forecasts.
+
+    Source: Guo et al. 2017, eq. 3.
+    """
+    gap = np.abs(table.confidence - table.accuracy)
+    return float(np.nansum(table.forecasts * gap) / table.forecasts.sum())
 
 
 def of_continuations(

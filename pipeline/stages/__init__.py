@@ -9,20 +9,13 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from pipeline import params
 
 # TensorFlow reads this when it is first imported; its notes on the processor and on missing
 # graphics cards would drown what a stage says.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
-def sections(run: Callable) -> list[str]:
-    """The dotted sections of params.yaml that a stage reads."""
-    names = [name for name in inspect.signature(run).parameters if name != "name"]
-    return [
-        "meta.models" if name == "meta_model" else name.replace("_", ".") for name in names
-    ]
 
 
 def main(run: Callable) -> None:
@@ -34,13 +27,12 @@ def main(run: Callable) -> None:
         sys.exit(f"usage: python -m {run.__module__} {usage}".rstrip())
     try:
         checked = params.load()
-        arguments = {}
+        arguments: dict[str, Any] = {}
         for argument in wanted:
             if argument == "name":
                 arguments[argument] = sys.argv[1]
             elif argument == "meta_model":
-                section = f"meta.models.{sys.argv[1]}"
-                arguments[argument] = params.select(checked, section)
+                arguments[argument] = params.meta_model(checked, sys.argv[1])
             else:
                 arguments[argument] = params.select(checked, argument.replace("_", "."))
         run(**arguments)

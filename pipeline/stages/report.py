@@ -33,10 +33,6 @@ def run(
     comparison = files.read_csv(files.COMPARISON)
 
     panels = _figures(history, fills, models)
-    pictures = {
-        str(path.relative_to(files.REPORT_HTML.parent)): path.read_bytes()
-        for path in files.FIGURES.glob("*.png")
-    }
     card = published.scorecard(
         snapshots,
         history,
@@ -54,7 +50,7 @@ def run(
             document.introduction(parameters, counts),
             document.data(ink),
             document.pixels(parameters, history, snapshots, horizons),
-            document.inpainting(fills),
+            document.inpainting(parameters, fills),
             document.meta(
                 parameters, models, comparison, files.read_csv(files.BIAS), panels
             ),
@@ -63,7 +59,7 @@ def run(
         ]
     )
     files.write_text(files.REPORT_MARKDOWN, text)
-    files.write_text(files.REPORT_HTML, document.html(text, pictures))
+    files.write_text(files.REPORT_HTML, document.html(text, files.read_figures()))
     print(f"wrote {files.REPORT_HTML}")
 
 
@@ -83,6 +79,10 @@ def _figures(
     for task in files.INPAINTING_TASKS:
         values = completions.values(gallery[f"{task}-missing"].shape[1])
         draw(f"inpainting_{task}", figures.inpainting_gallery(gallery, task, values))
+    draw("inpainting_worked", figures.inpainting_worked(gallery, values))
+    draw("inpainting_methods", figures.inpainting_methods(fills))
+    reliability = files.read_csv(files.RELIABILITY)
+    draw("inpainting_reliability", figures.inpainting_reliability(reliability))
     curves = {name: files.read_csv(files.meta_curves(name)) for name in models}
     draw("meta_curves", figures.meta_curves(curves))
 
@@ -127,7 +127,8 @@ def _metrics(
         "inpainting": {
             row["task"]: {"fill_accuracy": row["fill_accuracy"], "nats": row["nats"]}
             for row in fills
-            if (row["snapshot"], row["method"]) == ("final", "exact")
+            if (row["snapshot"], row["method"], row["masks"])
+            == ("final", "exact", "uniform")
         },
         "meta": {
             row["model"]: {"excess": row["excess"], "kl": row["kl"]}
