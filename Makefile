@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo reproduce test lock
+.PHONY: help setup demo reproduce test bench lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: $(INSTALLED) ## lint, types and tests, under 5 minutes
 	ruff format --check .
 	mypy
 	pytest
+
+bench: $(INSTALLED) ## speed of exact in-painting beside the naive way, after make reproduce
+	python -m benchmarks.inpainting
 
 setup: $(INSTALLED) ## the environment alone
 

@@ -33,9 +33,10 @@ math { font-size: 1.1em; } div.math { margin: 1rem 0; }
 """
 
 
-def figure(name: str, caption: str, data: str) -> str:
-    """A figure with its caption and the file of what is drawn, relative to the report."""
-    return f"![{caption}](figures/{name}.png)\n\n*{caption}* Data: [{data}]({data})."
+def figure(name: str, caption: str, *data: str) -> str:
+    """A figure with its caption and the files of what is drawn, relative to the report."""
+    links = ", ".join(f"[{path}]({path})" for path in data)
+    return f"![{caption}](figures/{name}.png)\n\n*{caption}* Data: {links}."
 
 
 def introduction(parameters: Mapping[str, str], images: Mapping[str, int]) -> str:
@@ -211,7 +212,7 @@ $$p(c \mid \text{{rest}}) = \frac{{p(X_c)}}{{\sum_{{c'=0}}^{{15}} p(X_{{c'}})}}.
 Nothing is approximated: all completions are enumerated. A worked example, chosen by rule: the
 patch of whose filling the network is least sure.
 
-{figure("inpainting_worked", "All 16 completions of one missing patch with their posterior probability, which sum to one.", "inpainting/gallery.npz")}
+{figure("inpainting_worked", "All 16 completions of one missing patch with their posterior probabilities, which sum to one; only its surroundings are shown.", "inpainting/gallery.npz")}
 
 The alternatives: *past only* is what the same network says before it has seen the future,
 $p(x_m \mid x_0, \ldots, x_{{m-1}})$, for a patch pixel by pixel. *Greedy* and *sampled* are the
@@ -243,9 +244,9 @@ What seeing the future is worth, and the cross-entropy of the whole image (nats 
 That the image with the most probable fill costs less than the true one holds by construction, for
 that fill is the one with the largest p(X); it says nothing of its quality.
 
-{figure("inpainting_one_pixel", "One missing pixel, final network: chosen by rule, the surest right, the surest wrong and the least sure.", "inpainting/gallery.npz")}
+{figure("inpainting_one_pixel", "One missing pixel, final network: chosen by rule, the surest right, the surest wrong and the least sure. All pictures but the first show the surroundings of the pixel.", "inpainting/gallery.npz")}
 
-{figure("inpainting_patch_2x2", "A missing 2 x 2 patch, final network: the four likeliest of 16 completions with their posterior probability, chosen by the same rule.", "inpainting/gallery.npz")}
+{figure("inpainting_patch_2x2", "A missing 2 x 2 patch, final network: the four likeliest of 16 completions with their posterior probability, chosen by the same rule. All pictures but the first show the surroundings of the patch.", "inpainting/gallery.npz")}
 
 ### Findings
 
@@ -326,7 +327,7 @@ Two things are *known* to it that a network has to *learn*: that character 0 com
 and alpha. At a reset the exact predictor is certain, so that a network's cross-entropy there is
 all excess.
 
-{figure("meta_curves", f"Cross-entropy and accuracy per character while training: {int(parameters['meta.training.train_sequences']):,} sequences of the training stream, {int(parameters['meta.training.test_sequences']):,} others for testing; dashed, the exact predictor on the test sequences.", "meta/curves-" + models[0] + ".csv")}
+{figure("meta_curves", f"Cross-entropy and accuracy per character while training: {int(parameters['meta.training.train_sequences']):,} sequences of the training stream, {int(parameters['meta.training.test_sequences']):,} others for testing; dashed, the exact predictor on the test sequences.", *(f"meta/curves-{name}.csv" for name in models))}
 
 Networks and exact predictor (with the model's own T and alpha) on the same {count} sequences of each
 kind, per predicted character, resets included. Fixed: every period has the same p.

@@ -211,6 +211,8 @@ def inpainting_gallery(
         for axis, picture, note, head in zip(axes[row], pictures, notes, heads):
             _show(axis, picture)
             _frame(axis, missing[row])
+            if head != "truth":
+                _zoom(axis, missing[row])
             axis.set_title("\n".join(filter(None, [head if not row else "", note])), size=9)
     _rows(
         axes,
@@ -234,6 +236,7 @@ def inpainting_worked(gallery: Mapping[str, np.ndarray], values: np.ndarray) -> 
         filled[missing] = values[completion]
         _show(axis, filled)
         _frame(axis, missing)
+        _zoom(axis, missing)
         note = " (truth)" if np.array_equal(filled, truth) else ""
         axis.set_title(f"{_probability(log_posterior[completion])}{note}", size=9)
     _rows(axes, [])
@@ -384,6 +387,80 @@ def meta_predictions(
     return figure
 
 
+def overview(
+    rollouts: Mapping[str, np.ndarray],
+    fills: Mapping[str, np.ndarray],
+    values: np.ndarray,
+    characters: np.ndarray,
+    network: np.ndarray,
+    exact: np.ndarray,
+) -> Figure:
+    """One example of each of the three questions, for the README."""
+    figure = plt.figure(figsize=(11, 5.4))
+    halves: Any = figure.subfigures(2, 1, height_ratios=[1.25, 1])
+    top, bottom = halves
+    left, right = top.subfigures(1, 2, width_ratios=[1.15, 1])
+
+    axes = left.subplots(2, 4)
+    left.suptitle("1. A network continues a hidden image", fontsize=11)
+    for row, kind in enumerate(("middle", "highest variance")):
+        which = int(np.flatnonzero(rollouts["kind"] == kind)[0])
+        truth = rollouts["truth"][which]
+        first = len(truth) - rollouts["argmax"].shape[1]
+        parts = [
+            truth[first:],
+            np.full(len(truth) - first, 2),
+            rollouts["argmax"][which],
+            rollouts["samples"][which, 0],
+        ]
+        for axis, part, head in zip(
+            axes[row], parts, ("truth", "hidden", "argmax", "drawn")
+        ):
+            _show(axis, np.concatenate([truth[:first], part]))
+            axis.set_title("" if row else head, size=9)
+    _rows(axes, [])
+
+    axes = right.subplots(2, 4)
+    right.suptitle("2. It fills a missing patch, with exact probabilities", fontsize=11)
+    for row, kind in enumerate(("least sure", "surest wrong")):
+        which = int(np.flatnonzero(fills["patch_2x2-kind"] == kind)[0])
+        truth, missing = (
+            fills[f"patch_2x2-{name}"][which] for name in ("truth", "missing")
+        )
+        log_posterior = fills["patch_2x2-log_posterior"][which]
+        unknown = truth.astype(int)
+        unknown[missing] = 2
+        _show(axes[row, 0], unknown)
+        _frame(axes[row, 0], missing)
+        for axis, completion in zip(
+            axes[row, 1:], np.argsort(-log_posterior, kind="stable")
+        ):
+            filled = truth.copy()
+            filled[missing] = values[completion]
+            _show(axis, filled)
+            _frame(axis, missing)
+            _zoom(axis, missing)
+            note = " (truth)" if np.array_equal(filled, truth) else ""
+            axis.set_title(f"{_probability(log_posterior[completion])}{note}", size=9)
+    _rows(axes, [])
+
+    panel = bottom.subplots()
+    bottom.suptitle(
+        "3. Another learns a prior, and is held against exact Bayes", fontsize=11
+    )
+    time = np.arange(len(characters))
+    for reset in np.flatnonzero(characters == 0):
+        panel.axvline(reset, color="0.85", linewidth=1, zorder=0)
+    for symbol in range(1, exact.shape[1]):
+        colour = CHARACTERS[symbol % len(CHARACTERS)]
+        panel.plot(time, network[:, symbol], color=colour, label=f"symbol {symbol}")
+        panel.plot(time, exact[:, symbol], "--", color=EXACT, linewidth=0.8)
+    panel.plot([], [], "--", color=EXACT, linewidth=0.8, label="exact")
+    panel.set(xlabel="time step (grey: reset)", ylabel="probability", ylim=(-0.03, 1.03))
+    panel.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
 def _show(axis: Axes, image: np.ndarray) -> None:
     """A binary image in raster order; 2 is unknown."""
     axis.imshow(
@@ -399,6 +476,16 @@ def _frame(axis: Axes, missing: np.ndarray) -> None:
     axis.add_patch(
         plt.Rectangle(corner, width, height, fill=False, edgecolor="#cc3311", linewidth=1.2)
     )
+
+
+def _zoom(axis: Axes, missing: np.ndarray, width: int = 13) -> None:
+    """Only the surroundings of the missing pixels, within the image."""
+    for place, limit in (
+        (missing % SIDE, axis.set_xlim),
+        (missing // SIDE, lambda low, high: axis.set_ylim(high, low)),
+    ):
+        low = np.clip(round(place.mean()) - width // 2, 0, SIDE - width)
+        limit(low - 0.5, low + width - 0.5)
 
 
 def _rows(axes: np.ndarray, labels: list[str]) -> None:

@@ -6,9 +6,11 @@ nothing else: `meta_training` is the section `meta.training`; `meta_model` is th
 """
 
 import inspect
+import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pipeline import params
@@ -16,15 +18,16 @@ from pipeline import params
 # TensorFlow reads this when it is first imported; its notes on the processor and on missing
 # graphics cards would drown what a stage says.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Batches of several sizes are compiled once each, which it warns about.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def main(run: Callable) -> None:
     """Check all parameters, run a stage, and say in one line what went wrong."""
     wanted = inspect.signature(run).parameters
-    operands = ["name"] if "name" in wanted else []
-    if len(sys.argv) - 1 != len(operands):
-        usage = " ".join(["NAME"] if operands else [])
-        sys.exit(f"usage: python -m {run.__module__} {usage}".rstrip())
+    operand = " NAME" if "name" in wanted else ""
+    if len(sys.argv) - 1 != len(operand.split()):
+        sys.exit(f"usage: python -m pipeline.stages.{Path(sys.argv[0]).stem}{operand}")
     try:
         checked = params.load()
         arguments: dict[str, Any] = {}

@@ -6,6 +6,8 @@ from platform import python_version
 from pipeline import completions, document, figures, files, params, published
 from pipeline.stages import main
 
+# What there is of each pictured sequence.
+PARTS = ("characters", "network", "exact")
 PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "matplotlib", "dvc")
 
 
@@ -71,9 +73,8 @@ def _figures(
     draw("binarised", figures.binarised(files.read_arrays(files.EXAMPLES)))
     draw("learning_curves", figures.learning_curves(history))
     draw("rollout_scores", figures.rollout_scores(files.read_csv(files.STEPS_AHEAD)))
-    draw(
-        "rollout_gallery", figures.rollout_gallery(files.read_arrays(files.ROLLOUT_GALLERY))
-    )
+    rollouts = files.read_arrays(files.ROLLOUT_GALLERY)
+    draw("rollout_gallery", figures.rollout_gallery(rollouts))
     draw("inpainting_scores", figures.inpainting_scores(fills))
     gallery = files.read_arrays(files.INPAINTING_GALLERY)
     for task in files.INPAINTING_TASKS:
@@ -87,13 +88,12 @@ def _figures(
     draw("meta_curves", figures.meta_curves(curves))
 
     predictions = files.read_arrays(files.PREDICTIONS)
+    last = [predictions[f"{models[-1]}-own-{part}"] for part in PARTS]
+    draw("overview", figures.overview(rollouts, gallery, values, *last))
     panels = []
     for which, words in (("own", "its own prior"), ("fixed", "fixed p")):
         for name in models:
-            arrays = (
-                predictions[f"{name}-{which}-{part}"]
-                for part in ("characters", "network", "exact")
-            )
+            arrays = (predictions[f"{name}-{which}-{part}"] for part in PARTS)
             figure = f"meta_{name}_{which}"
             draw(figure, figures.meta_predictions(*arrays))
             caption = f"{name} on the first sequence from {words}: network and exact Bayes."
