@@ -1,25 +1,26 @@
 """Recurrent networks that predict binary images pixel by pixel, and Dirichlet sequences.
 
-Map of the package, bottom up; a module imports only from the groups above it:
-
-    params         params.yaml as checked, frozen dataclasses
-    files          every path and file format (imported by stages only)
+Map of the package, bottom up; a module imports only from its own group and those above it:
 
     randomness     one stream of random numbers for each purpose
-    images         binarisation, raster order, masks
+    images         binarisation, raster order
+    masks          which pixels are missing, and the course's file format
     completions    all fillings of missing pixels and the posterior over them
-    dirichlet      sequences with periodic resets and their exact predictor
-    comparison     a predictor beside the exact one
+    neighbours     fills from the surrounding pixels, without a network
     baselines      continuations of an image that need no network
+    dirichlet      sequences with periodic resets and their exact predictor
+    comparison     a predictor of such sequences beside the exact one
     scores         cross-entropy, KL, calibration, means with standard errors
     examples       the rules by which pictures are chosen
         (NumPy in, NumPy out)
 
+    params         params.yaml as checked, frozen dataclasses
     sources        grey images from tensorflow-datasets or scikit-learn
 
     network        the one recurrent network, and the shift that makes it causal
     training       the compiled step of gradient descent
     prediction     conditional log probabilities and rollout
+    infill         exact scores of all completions; the write-up's two other plans
         (Keras; arrays in, arrays out, no files)
 
     published      every number of the write-up, and how ours is held against it
@@ -29,8 +30,11 @@ Map of the package, bottom up; a module imports only from the groups above it:
     document       the report's text, and its rendering as HTML
         (records in, text or figures out; no files, no Keras)
 
+    files          every path and file format (imported by stages and commands only)
+
     stages         one module for each stage of dvc.yaml: read, call, write
-    demo           the whole graph on scikit-learn's digits, in a folder of its own
+    demo           command: the whole graph on scikit-learn's digits, in a folder of its own
+    inpaint        command and function: the missing pixels of one's own images
 
 Glossary: N images or sequences, T time steps, K symbols, M missing pixels, C = 2^M
 completions, alpha the Dirichlet concentration. Snapshot: the network after a stated

@@ -88,9 +88,7 @@ def score_fill(
         share of the missing pixels that are right; and each with `_se` behind its name.
     """
     wrong = np.bitwise_count(fill ^ truth)
-    return _with_errors(
-        {"fill_accuracy": wrong == 0, "pixel_accuracy": 1 - wrong / missing}
-    )
+    return with_errors({"fill_accuracy": wrong == 0, "pixel_accuracy": 1 - wrong / missing})
 
 
 def score_posterior(
@@ -104,10 +102,11 @@ def score_posterior(
     """
     ece = scores.expected_calibration_error(scores.reliability(log_p, truth, bins))
     means = {"nats": scores.nats(log_p, truth), "brier": scores.brier(log_p, truth)}
-    return _with_errors(means) | {"ece": ece}
+    return with_errors(means) | {"ece": ece}
 
 
-def _with_errors(by_image: dict[str, np.ndarray]) -> dict[str, float]:
+def with_errors(by_image: dict[str, np.ndarray]) -> dict[str, float]:
+    """Mean over images of each score, and its standard error with `_se` behind the name."""
     table: dict[str, float] = {}
     for name, values in by_image.items():
         mean, standard_error = scores.estimate(values)

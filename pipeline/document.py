@@ -185,8 +185,8 @@ def inpainting(parameters: Mapping[str, str], table: list[Record]) -> str:
         [
             row["task"].replace("_", " "),
             row["masks"],
-            tables.number(row["image_nats_fill"], 2),
-            tables.number(row["image_nats_truth"], 2),
+            tables.estimate(row["image_nats_fill"], row["image_nats_fill_se"], 2),
+            tables.estimate(row["image_nats_truth"], row["image_nats_truth_se"], 2),
             tables.estimate(row["information"], row["information_se"]),
         ]
         for row in table
@@ -406,7 +406,9 @@ def html(markdown: str, pictures: Mapping[str, bytes]) -> str:
         dollarmath_plugin,
         double_inline=True,
         renderer=lambda formula, options: to_mathml(
-            formula, display="block" if options["display_mode"] else "inline"
+            # The converter would pass markup inside \text on as it is.
+            formula.replace("<", r"\lt ").replace(">", r"\gt "),
+            display="block" if options["display_mode"] else "inline",
         ),
     )
     tokens = parser.parse(markdown)

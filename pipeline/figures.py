@@ -44,6 +44,7 @@ IMAGE_COLOURS = ListedColormap(["white", "black", UNKNOWN])
 plt.rcParams.update(
     {
         "figure.dpi": 96,
+        "figure.max_open_warning": 0,  # the report draws all of its figures, then ends
         "figure.constrained_layout.use": True,
         "font.size": 10,
         "axes.spines.top": False,
@@ -423,7 +424,8 @@ def overview(
     axes = right.subplots(2, 4)
     right.suptitle("2. It fills a missing patch, with exact probabilities", fontsize=11)
     for row, kind in enumerate(("least sure", "surest wrong")):
-        which = int(np.flatnonzero(fills["patch_2x2-kind"] == kind)[0])
+        # Where every fill is right there is no wrong one to show.
+        which = int(np.argmax(fills["patch_2x2-kind"] == kind))
         truth, missing = (
             fills[f"patch_2x2-{name}"][which] for name in ("truth", "missing")
         )

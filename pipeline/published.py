@@ -22,6 +22,16 @@ LOWEST_LOSS, PEAK_ACCURACY = 0.10, 0.95
 META_ACCURACY = {"M1": 0.90, "M2": 0.90, "M3": 0.55, "M4": 0.55}
 RESET_ACCURACY = 1.0
 
+# Its figures of single sequences, by model and kind of sequence.
+SEQUENCE_FIGURES = {
+    ("M1", "own"): 8,
+    ("M3", "own"): 9,
+    ("M2", "own"): 10,
+    ("M4", "own"): 11,
+    ("M2", "fixed"): 12,
+    ("M4", "fixed"): 13,
+}
+
 
 class Ours(NamedTuple):
     """Our number, its standard error, and the most that any predictor can reach."""

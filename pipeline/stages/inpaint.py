@@ -32,7 +32,9 @@ PROBABILISTIC = (
     "information",
     "information_se",
     "image_nats_fill",
+    "image_nats_fill_se",
     "image_nats_truth",
+    "image_nats_truth_se",
 )
 
 
@@ -145,9 +147,12 @@ def _network_rows(
     exact = completions.log_p_given_rest(joint)
     fill = exact.argmax(axis=1)
     everyone = np.arange(len(fill))
-    information = scores.estimate(
-        scores.nats(past, task.true) - scores.nats(exact, task.true)
-    )
+    by_image = {
+        # What the pixels after the missing ones tell about them.
+        "information": scores.nats(past, task.true) - scores.nats(exact, task.true),
+        "image_nats_fill": -joint[everyone, fill],
+        "image_nats_truth": -joint[everyone, task.true],
+    }
     return [
         _row(
             task,
@@ -155,10 +160,7 @@ def _network_rows(
             snapshot,
             fill,
             **completions.score_posterior(exact, task.true, bins),
-            information=information.mean,
-            information_se=information.standard_error,
-            image_nats_fill=-joint[everyone, fill].mean(),
-            image_nats_truth=-joint[everyone, task.true].mean(),
+            **completions.with_errors(by_image),
         ),
         _row(
             task,

@@ -96,7 +96,9 @@ def _figures(
             arrays = (predictions[f"{name}-{which}-{part}"] for part in PARTS)
             figure = f"meta_{name}_{which}"
             draw(figure, figures.meta_predictions(*arrays))
-            caption = f"{name} on the first sequence from {words}: network and exact Bayes."
+            caption = f"{name} on the first sequence from {words}: network and exact Bayes"
+            number = published.SEQUENCE_FIGURES.get((name, which))
+            caption += f" (figure {number} of the write-up)." if number else "."
             panels.append((figure, caption, "meta/predictions.npz"))
     return panels
 
