@@ -45,7 +45,7 @@ def fill(
 
 def number(filled: UInt8[np.ndarray, "*batch missing"]) -> Int[np.ndarray, "*batch"]:
     """Which completion c gives these values to the missing pixels."""
-    return filled.astype(np.int64) @ (1 << np.arange(filled.shape[-1]))
+    return np.asarray(filled.astype(np.int64) @ (1 << np.arange(filled.shape[-1])))
 
 
 def of_images(

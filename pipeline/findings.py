@@ -24,8 +24,8 @@ def learning(history: list[Record], snapshots: list[Record]) -> list[str]:
     gap = last["test_loss"] - last["train_loss"]
     untrained, final = snapshots[0], snapshots[-1]
     return [
-        f"The test loss falls from {untrained['test_loss']:.3f} nats per pixel before "
-        f"training to {first['test_loss']:.3f} after the first epoch and "
+        f"The test loss is {untrained['test_loss']:.3f} nats per pixel before training, "
+        f" {first['test_loss']:.3f} after the first epoch and "
         f"{final['test_loss']:.4f} ± {final['test_loss_se']:.4f} after {len(history)}.",
         f"One-step test accuracy peaks at {100 * peak['test_accuracy']:.2f} % after epoch "
         f"{peak['epoch']}.",
@@ -64,9 +64,8 @@ def rollout(horizons: list[Record]) -> list[str]:
         f"and the cross-entropy {_nats(sample)}, "
         f"{_relation(sample, argmax, 'cross_entropy')} argmax.",
         f"Fed with the truth at the same positions the network has {_nats(forced)} nats "
-        f"per pixel: the errors of a continuation are "
-        f"{argmax['cross_entropy'] / forced['cross_entropy']:.1f} times as costly because "
-        "it goes on from its own mistakes.",
+        f"per pixel; fed with its own argmax it has "
+        f"{argmax['cross_entropy'] / forced['cross_entropy']:.1f} times that.",
     ]
 
 
@@ -173,12 +172,17 @@ def _own_bias(row: Record) -> str:
 
 
 def _fixed_bias(row: Record) -> str:
-    speed = "faster" if row["difference"] > 0 else "more slowly"
+    gap, standard_error = row["difference"], row["difference_se"]
+    if abs(gap) <= 2 * standard_error:
+        verdict = "the two cannot be told apart"
+    elif row["sequences"].startswith("fixed(1 "):  # only symbol 1 ever comes
+        verdict = f"it reacts {'faster' if gap > 0 else 'more slowly'} than exact Bayes"
+    else:
+        verdict = f"{'more' if gap > 0 else 'less'} than exact Bayes"
     return (
         f"On {row['sequences']} {row['model']} gives symbol 1 {row['network']:.4f} on "
-        f"average where the exact predictor with the same prior gives {row['exact']:.4f}: "
-        f"it reacts {speed} than exact Bayes, by {abs(row['difference']):.4f} ± "
-        f"{row['difference_se']:.4f}."
+        f"average where the exact predictor with the same prior gives {row['exact']:.4f} "
+        f"(difference {gap:+.4f} ± {standard_error:.4f}): {verdict}."
     )
 
 

@@ -167,7 +167,7 @@ def greedy_fill(
     free = np.broadcast_to(future[:, None], filled.shape)
     half = np.full(filled.shape, 0.5, np.float32)
     _, nats = generate(model, filled, free, half)
-    return (nats * future[:, None]).sum(axis=2).argmin(axis=1)
+    return (nats * future[:, None]).sum(axis=2, dtype=np.float64).argmin(axis=1)
 
 
 def sampled_fill(
@@ -229,7 +229,8 @@ def generate(
     """
     run = _generate(model)
     shape, pixels = images.shape, images.shape[-1]
-    rows = [array.reshape(-1, pixels) for array in (images, free, uniform)]
+    arrays = images, free, uniform.astype(np.float32)
+    rows = [array.reshape(-1, pixels) for array in arrays]
     parts = [
         [part.numpy() for part in run(*(tf.constant(array[chunk]) for array in rows))]
         for chunk in _chunks(np.arange(len(rows[0])), ROWS)

@@ -8,17 +8,30 @@ import argparse
 import io
 import sys
 from pathlib import Path
+from tokenize import TokenError
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
 from jaxtyping import Float, Int, Integer, UInt8
 from tqdm import tqdm
 
-from pipeline import completions, figures, files, infill, masks, randomness, scores
+from pipeline import completions, figures, files, infill, masks, randomness, scores, tables
 from pipeline.images import PIXELS, SIDE
 
 MOST_MISSING = 12
+# What numpy raises on a damaged file, depending on where the damage is.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    SyntaxError,
+    TokenError,
+    MemoryError,
+    OverflowError,
+)
+
 # Images between two steps of the progress bar.
 CHUNK = 256
 
@@ -56,7 +69,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
             rest = file.read(1)
     except FileNotFoundError:
         raise ValueError(f"{path}: not found; give the path of a .npy file") from None
-    except (OSError, ValueError, EOFError) as error:
+    except UNREADABLE as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"{path}: not a whole .npy file of numbers ({reason}); save it with numpy.save"
@@ -198,22 +211,39 @@ def main() -> None:
         sys.exit(f"error: {str(error).splitlines()[0]}")
 
 
+def _read_model(path: Path) -> keras.Model:
+    try:
+        model = files.read_model(path)
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"{path}: not a Keras model ({reason}); give a .keras file like "
+            f"{files.pixel_model('final')}"
+        ) from None
+    if (model.input_shape[-1], model.output_shape[-1]) != (1, 1):
+        raise ValueError(
+            f"{path}: got {model.input_shape[-1]} inputs and {model.output_shape[-1]} "
+            "logits a step; allowed: 1 and 1, a network of binary pixels"
+        )
+    return model
+
+
 def _run(arguments: argparse.Namespace) -> None:
     if arguments.samples < 1 or arguments.seed < 0:
         raise ValueError("--samples: allowed: 1 or more; --seed: 0 or more")
     masked, truth = read(arguments.file)
-    model = files.read_model(arguments.model)
+    model = _read_model(arguments.model)
     rng = randomness.generator(arguments.seed, "inpaint")
     found = inpaint(model, masked, arguments.samples, rng)
     result = found._asdict()
     if truth is not None:
         scored = score(found, truth)
         result |= scored
-        right, nats = (scores.estimate(scored[name]) for name in ("fill_right", "nats"))
+        right = tables.estimate(*scores.estimate(100.0 * scored["fill_right"]), digits=1)
+        nats = tables.estimate(*scores.estimate(scored["nats"]), digits=4)
         print(
-            f"{len(truth)} images: fill right in {100 * right.mean:.1f} ± "
-            f"{100 * right.standard_error:.1f} %, -log p(truth | rest) {nats.mean:.4f} ± "
-            f"{nats.standard_error:.4f} nats per image"
+            f"{len(truth)} images: fill right in {right} %, -log p(truth | rest) {nats} "
+            "nats per image"
         )
     files.write_arrays(arguments.out, result)
     print(f"wrote {arguments.out}")

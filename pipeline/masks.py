@@ -68,12 +68,16 @@ def draw(
         centre: first and last row, and likewise column, of the centre.
 
     Raises:
-        ValueError: an image has no place of this kind.
+        ValueError: no such kind, or an image has no place of it.
     """
+    if kind not in KINDS:
+        raise ValueError(f"kind: got {kind!r}; allowed: {', '.join(KINDS)}")
     places = corners(side, *centre) if kind == "centre" else corners(side)
     allowed = np.ones((len(images), len(places)), bool)
     if kind == "boundary":
         allowed = touches_boundary(images, side)
+    if not len(places):
+        raise ValueError(f"centre: got {centre}, too small for a patch of side {side}")
     if not allowed.any(axis=1).all():
         blank = int(np.flatnonzero(~allowed.any(axis=1))[0])
         raise ValueError(

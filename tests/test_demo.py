@@ -1,0 +1,79 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline import demo, params
+
+ROOT = Path(__file__).parents[1]
+PROJECT = ("params.yaml", "dvc.yaml", "demo.yaml", ".dvcignore", ".dvc/config")
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_merge_overwrites_values_and_keeps_the_others():
+    settings = {"a": 1, "b": {"c": [1, 2], "d": {"e": 3, "f": 4}}}
+    demo.merge(settings, {"b": {"d": {"f": 5}, "c": [6]}})
+    assert settings == {"a": 1, "b": {"c": [6], "d": {"e": 3, "f": 5}}}
+
+
+def test_merge_refuses_a_section_that_there_is_not():
+    with pytest.raises(KeyError, match="pixel"):
+        demo.merge({"pixels": {"epochs": 1}}, {"pixel": {"epochs": 2}})
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the demo is made of, so that nothing else changes it meanwhile."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / ".dvc").mkdir()
+    for name in PROJECT:
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "pipeline", folder / "pipeline")
+    (folder / "pipeline" / "__pycache__").mkdir(exist_ok=True)
+    (folder / "pipeline" / "__pycache__" / "compiled.pyc").touch()
+    return folder
+
+
+def test_the_demo_is_a_project_of_its_own(project, monkeypatch):
+    monkeypatch.chdir(project)
+    before = contents(project)
+    demo.prepare(demo.FOLDER, demo.CHANGES)
+
+    after = contents(project)
+    assert {path: after.get(path) for path in before} == before
+    assert {path.parts[0] for path in after.keys() - before.keys()} == {"demo"}
+
+    made = contents(project / "demo")
+    for path in (Path("dvc.yaml"), Path(".dvcignore")):
+        assert made[path] == before[path]
+    code = {path for path in before if path.parts[0] == "pipeline" and path.suffix == ".py"}
+    assert code == {path for path in made if path.parts[0] == "pipeline"}
+    assert all(made[path] == before[path] for path in code)
+    # DVC there must neither ask git, which ignores the folder, nor report to anybody.
+    config = made[Path(".dvc/config")]
+    assert config.startswith(before[Path(".dvc/config")])
+    assert b"no_scm = true" in config
+
+    full, small = params.load(), params.load(Path("demo/params.yaml"))
+    assert small.data.source == "digits"
+    assert small.pixels.epochs < full.pixels.epochs
+    assert small.meta.models == full.meta.models
+
+
+def test_a_demo_that_exists_gets_new_code_and_keeps_its_results(project, monkeypatch):
+    monkeypatch.chdir(project)
+    demo.prepare(demo.FOLDER, demo.CHANGES)
+    (demo.FOLDER / "pipeline" / "removed.py").touch()
+    (demo.FOLDER / "dvc.lock").write_text("results")
+    config = (demo.FOLDER / ".dvc" / "config").read_bytes()
+    demo.prepare(demo.FOLDER, demo.CHANGES)
+    assert not (demo.FOLDER / "pipeline" / "removed.py").exists()
+    assert (demo.FOLDER / "dvc.lock").read_text() == "results"
+    assert (demo.FOLDER / ".dvc" / "config").read_bytes() == config
