@@ -315,7 +315,8 @@ def meta(
 $p \sim \text{{Dirichlet}}(\alpha)$ is drawn, and the T - 1 symbols that follow are independent draws
 from it. A {parameters["meta.training.cell"].upper()}({parameters["meta.training.units"]}) with a linear output predicts the next
 character; it is trained on {int(parameters["meta.training.batches"]):,} mini-batches of {parameters["meta.training.batch_size"]} fresh sequences
-of {parameters["meta.training.steps"]} steps with Adam at a constant rate of {parameters["meta.training.learning_rate"]}.
+of {parameters["meta.training.steps"]} steps with Adam at a constant rate of {parameters["meta.training.learning_rate"]}, with gradients cut to a stated length (`CLIP_NORM` in
+`pipeline/stages/train_meta.py`).
 
 {sources}
 

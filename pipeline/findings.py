@@ -25,7 +25,7 @@ def learning(history: list[Record], snapshots: list[Record]) -> list[str]:
     untrained, final = snapshots[0], snapshots[-1]
     return [
         f"The test loss is {untrained['test_loss']:.3f} nats per pixel before training, "
-        f" {first['test_loss']:.3f} after the first epoch and "
+        f"{first['test_loss']:.3f} after the first epoch and "
         f"{final['test_loss']:.4f} ± {final['test_loss_se']:.4f} after {len(history)}.",
         f"One-step test accuracy peaks at {100 * peak['test_accuracy']:.2f} % after epoch "
         f"{peak['epoch']}.",

@@ -16,6 +16,12 @@ from pipeline import (
 )
 from pipeline.stages import main
 
+# Longer gradients are cut to this Euclidean norm over all weights. At a constant rate a
+# single batch otherwise undoes, now and then, what hundreds have learned about when a
+# long period ends. Source: Pascanu et al. 2013, On the difficulty of training recurrent
+# neural networks, algorithm 1.
+CLIP_NORM = 0.1
+
 
 def run(
     name: str,
@@ -87,6 +93,7 @@ def run(
         reset_every,
     )
     trainer = training.Trainer(model, settings.learning_rate)
+    trainer.optimizer.global_clipnorm = CLIP_NORM
     for done in trainer.steps(islice(batches, settings.batches), settings.batches, name):
         if done % settings.evaluate_every == 0 or done == settings.batches:
             record(done)
