@@ -59,8 +59,8 @@ def scorecard(
 
     A number agrees if it differs by no more than the tolerance plus two of our standard
     errors (the published ones come from one run, rounded, and from as few images). If it
-    does not, an accuracy above what the exact predictor reaches on our sequences, by more than two
-    standard errors, is not attainable.
+    does not, an accuracy above what the exact predictor reaches on our sequences, by more
+    than two standard errors, is not attainable.
     """
     rows: list[Record] = []
 
