@@ -43,7 +43,7 @@ IMAGE_COLOURS = ListedColormap(["white", "black", UNKNOWN])
 
 plt.rcParams.update(
     {
-        "figure.dpi": 96,
+        "figure.dpi": 90,
         "figure.max_open_warning": 0,  # the report draws all of its figures, then ends
         "figure.constrained_layout.use": True,
         "font.size": 10,
