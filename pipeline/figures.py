@@ -233,13 +233,7 @@ def inpainting_worked(gallery: Mapping[str, np.ndarray], values: np.ndarray) -> 
     log_posterior = gallery["patch_2x2-log_posterior"][row]
     figure, axes = plt.subplots(2, 8, figsize=(10.5, 3.3))
     for axis, completion in zip(axes.flat, np.argsort(-log_posterior, kind="stable")):
-        filled = truth.copy()
-        filled[missing] = values[completion]
-        _show(axis, filled)
-        _frame(axis, missing)
-        _zoom(axis, missing)
-        note = " (truth)" if np.array_equal(filled, truth) else ""
-        axis.set_title(f"{_probability(log_posterior[completion])}{note}", size=9)
+        _show_fill(axis, truth, missing, values[completion], log_posterior[completion])
     _rows(axes, [])
     return figure
 
@@ -437,13 +431,8 @@ def overview(
         for axis, completion in zip(
             axes[row, 1:], np.argsort(-log_posterior, kind="stable")
         ):
-            filled = truth.copy()
-            filled[missing] = values[completion]
-            _show(axis, filled)
-            _frame(axis, missing)
-            _zoom(axis, missing)
-            note = " (truth)" if np.array_equal(filled, truth) else ""
-            axis.set_title(f"{_probability(log_posterior[completion])}{note}", size=9)
+            log_p = log_posterior[completion]
+            _show_fill(axis, truth, missing, values[completion], log_p)
     _rows(axes, [])
 
     panel = bottom.subplots()
@@ -468,6 +457,19 @@ def _show(axis: Axes, image: np.ndarray) -> None:
     axis.imshow(
         image.reshape(SIDE, SIDE), cmap=IMAGE_COLOURS, vmin=0, vmax=2, interpolation="none"
     )
+
+
+def _show_fill(
+    axis: Axes, truth: np.ndarray, missing: np.ndarray, values: np.ndarray, log_p: float
+) -> None:
+    """The surroundings of a patch filled with these values, and their probability."""
+    filled = truth.copy()
+    filled[missing] = values
+    _show(axis, filled)
+    _frame(axis, missing)
+    _zoom(axis, missing)
+    note = " (truth)" if np.array_equal(filled, truth) else ""
+    axis.set_title(f"{_probability(log_p)}{note}", size=9)
 
 
 def _frame(axis: Axes, missing: np.ndarray) -> None:
