@@ -10,11 +10,11 @@ from typing import Any
 Record = dict[str, Any]
 
 
-def difference(low: float, high: float, standard_error: float) -> str:
+def difference(one: float, other: float, standard_error: float) -> str:
     """How one mean stands to another: "higher than", "lower than", or not told apart."""
-    if abs(low - high) <= 2 * standard_error:
+    if abs(one - other) <= 2 * standard_error:
         return "not distinguishable from"
-    return "higher than" if low > high else "lower than"
+    return "higher than" if one > other else "lower than"
 
 
 def learning(history: list[Record], snapshots: list[Record]) -> list[str]:
