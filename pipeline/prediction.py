@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from jaxtyping import Float, UInt8
 
-from pipeline import network, scores
+from pipeline import fused, network, scores
 
 
 def log_p_next(
@@ -25,19 +25,33 @@ def log_p_next(
     Returns:
         float32, natural logarithms; K = 2 for a network with one logit.
     """
-    channels = model.input_shape[-1]
-    parts = []
-    for start in range(0, len(symbols), batch_size):
-        elements = network.encode(symbols[start : start + batch_size], channels)
-        parts.append(model.predict_on_batch(network.shift(elements)))
-    return scores.log_p_from_logits(np.concatenate(parts))
+    logits = [
+        part.numpy()
+        for start in range(0, len(symbols), batch_size)
+        for part in _logits(model)(tf.constant(symbols[start : start + batch_size]))
+    ]
+    return scores.log_p_from_logits(np.concatenate(logits))
 
 
-def log_p_of_each(
+@functools.cache
+def _logits(model: keras.Model):
+    """Logits of a batch of sequences, its parts side by side."""
+
+    @tf.function(reduce_retracing=True)
+    def compute(symbols):
+        return [fused.logits(model, part) for part in fused.in_parts(symbols)]
+
+    return compute
+
+
+def hidden_states(
     model: keras.Model, symbols: UInt8[np.ndarray, "N T"]
-) -> Float[np.ndarray, "N T"]:
-    """Log p(x_t | x_<t) of the symbols that are there; their sum over t is log p(X)."""
-    return -scores.nats(log_p_next(model, symbols), symbols)
+) -> Float[np.ndarray, "N T units"]:
+    """What the last recurrent layer holds when it predicts the symbol at t."""
+    *_, layer = (layer for layer in model.layers if isinstance(layer, keras.layers.RNN))
+    states = keras.Model(model.inputs, layer.output)
+    elements = network.encode(symbols, model.input_shape[-1])
+    return states.predict(network.shift(elements), batch_size=512, verbose=0)
 
 
 def rollout(

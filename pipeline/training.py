@@ -8,7 +8,10 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from pipeline import network
+from pipeline import fused
+
+# Of all mini-batches, the share in which the rate of schedule `cosine` rises to its peak.
+WARM_UP = 0.05
 
 
 def nats(logits: tf.Tensor, symbols: tf.Tensor) -> tf.Tensor:
@@ -24,21 +27,70 @@ def nats(logits: tf.Tensor, symbols: tf.Tensor) -> tf.Tensor:
     )
 
 
-class Trainer:
-    """A model with its Adam optimizer and one compiled step (Kingma and Ba 2015, ICLR)."""
+def schedule(
+    kind: str, peak_rate: float, batches: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Learning rate over mini-batches: `constant`, or `cosine` from zero to zero.
 
-    def __init__(self, model: keras.Model, learning_rate: float):
+    Cosine: linearly up to the peak within the first 5 % of all mini-batches, then down
+    along half a cosine, so that it is zero after the last.
+
+    Source: Loshchilov and Hutter 2017, SGDR, eq. 5 (one period), with warm-up.
+    """
+    if kind == "constant":
+        return peak_rate
+    warm_up = int(WARM_UP * batches)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=batches - warm_up,
+        warmup_target=peak_rate,
+        warmup_steps=warm_up,
+    )
+
+
+class Trainer:
+    """A model with its Adam optimizer and one compiled step (Kingma and Ba 2015, ICLR).
+
+    Args:
+        model: from `network.build`.
+        learning_rate: a number, or one of Keras' schedules.
+        clip_norm: longer gradients are cut to this Euclidean norm over all weights; None
+            for no limit. Source: Pascanu et al. 2013, On the difficulty of training
+            recurrent neural networks, algorithm 1.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+        clip_norm: float | None = None,
+    ):
         self.model = model
-        self.optimizer = keras.optimizers.Adam(learning_rate)
+        self.optimizer = keras.optimizers.Adam(learning_rate, global_clipnorm=clip_norm)
         self.optimizer.build(model.trainable_variables)
         self._step = tf.function(self._descend, reduce_retracing=True)
+        obstacle = fused.obstacle(model)
+        path = f"stock layers, for {obstacle}" if obstacle else "fused operations"
+        print(f"{model.name}: trained with {path}", flush=True)
 
     def _descend(self, symbols: tf.Tensor) -> tf.Tensor:
+        # Nothing joins the parts before all are done, so TensorFlow runs them at once.
+        losses, gradients = zip(
+            *(
+                self._loss_and_gradient(part, tf.size(symbols))
+                for part in fused.in_parts(symbols)
+            )
+        )
+        total = [tf.add_n(parts) for parts in zip(*gradients)]
+        self.optimizer.apply_gradients(zip(total, self.model.trainable_variables))
+        return tf.add_n(losses)
+
+    def _loss_and_gradient(self, part: tf.Tensor, symbols: tf.Tensor) -> tuple:
+        """What a part contributes to the mean over all `symbols` of the mini-batch."""
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(nats(network.logits(self.model, symbols), symbols))
-        variables = self.model.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
-        return loss
+            total = tf.reduce_sum(nats(fused.logits(self.model, part), part))
+            loss = total / tf.cast(symbols, total.dtype)
+        return loss, tape.gradient(loss, self.model.trainable_variables)
 
     def steps(self, batches: Iterable[np.ndarray], total: int, label: str) -> Iterator[int]:
         """One step for each of `total` batches (batch, time), with a progress bar.

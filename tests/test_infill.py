@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline import completions, infill, prediction
+from pipeline import completions, infill, prediction, scores
 
 PIXELS = 8
 
@@ -133,8 +133,8 @@ def test_generating_nothing_is_teacher_forcing(pixel_network, rng):
     values, nats = infill.generate(pixel_network, images, nowhere, uniform)
     assert_array_equal(values, images)
     flat = images.reshape(-1, PIXELS)
-    expected = -prediction.log_p_of_each(pixel_network, flat).reshape(images.shape)
-    assert_allclose(nats, expected, **FLOAT32)
+    expected = scores.nats(prediction.log_p_next(pixel_network, flat), flat)
+    assert_allclose(nats, expected.reshape(images.shape), **FLOAT32)
 
 
 def test_generating_everything_at_one_half_is_the_argmax_rollout(pixel_network, rng):

@@ -1,3 +1,4 @@
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 import reference
 from numpy.testing import assert_allclose
 
-from pipeline import prediction
+from pipeline import prediction, scores
 
 # Log probabilities from float32 logits of order one: see test_network.
 FLOAT32: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-5}
@@ -33,11 +34,45 @@ def test_batch_size_does_not_change_the_result(any_network, rng, batch_size):
     assert_allclose(log_p, prediction.log_p_next(any_network, symbols), **FLOAT32)
 
 
-def test_log_p_of_each_sums_to_the_log_likelihood(any_network, rng):
+def test_what_is_predicted_sums_to_the_log_likelihood(any_network, rng):
     symbols = draw(any_network, rng, 3, 12)
-    log_p = prediction.log_p_of_each(any_network, symbols).sum(axis=1)
+    log_p = -scores.nats(prediction.log_p_next(any_network, symbols), symbols).sum(axis=1)
     expected = [reference.log_p(any_network, row.tolist()) for row in symbols]
     assert_allclose(log_p, expected, **FLOAT32)
+
+
+def test_sequences_of_other_lengths_are_predicted_by_the_same_network(any_network, rng):
+    whole = draw(any_network, rng, 2, 9)
+    log_p = prediction.log_p_next(any_network, whole)
+    for steps in (1, 5):
+        # What comes later does not change what was said before.
+        shorter = prediction.log_p_next(any_network, whole[:, :steps])
+        assert_allclose(shorter, log_p[:, :steps], **FLOAT32)
+
+
+def test_new_weights_change_what_is_predicted(make_network, rng):
+    """The compiled computation is kept for each network; its weights must not be."""
+    model = make_network("gru")
+    symbols = draw(model, rng, 2, 6)
+    prediction.log_p_next(model, symbols)
+    model.set_weights([np.zeros_like(weights) for weights in model.get_weights()])
+    log_p = prediction.log_p_next(model, symbols)
+    # Logits of zero: both values are equally likely.
+    assert_allclose(log_p, np.log(0.5), **FLOAT32)
+
+
+def test_hidden_states_are_those_of_the_last_recurrent_layer(any_network, rng):
+    symbols = draw(any_network, rng, 3, 9)
+    states = prediction.hidden_states(any_network, symbols)
+    kinds = [type(layer).__name__ for layer in any_network.layers]
+    last = max(place for place, kind in enumerate(kinds) if kind in ("GRU", "LSTM"))
+    # To the reference a network that ends there.
+    cut = SimpleNamespace(
+        input_shape=any_network.input_shape, layers=any_network.layers[: last + 1]
+    )
+    expected = [reference.logits(cut, row.tolist()) for row in symbols]
+    assert states.shape == (3, 9, any_network.layers[last].units)
+    assert_allclose(states, expected, **FLOAT32)
 
 
 @pytest.mark.parametrize("first", [1, 4])

@@ -103,6 +103,82 @@ def test_the_first_step_of_adam_moves_by_the_learning_rate(rng):
         assert_allclose(np.abs(after - before).max(), rate, rtol=1e-3)
 
 
+def rates(kind: str, peak: float, batches: int) -> np.ndarray:
+    """The learning rate of each mini-batch, and the one that would follow the last."""
+    rate = training.schedule(kind, peak, batches)
+    return np.array(
+        [float(rate(t)) if callable(rate) else rate for t in range(batches + 1)]
+    )
+
+
+def test_the_constant_schedule_is_constant():
+    assert_allclose(rates("constant", 0.003, 40), 0.003, rtol=0)
+
+
+@pytest.mark.parametrize(("batches", "warm_up"), [(20, 1), (100, 5), (1000, 50)])
+def test_the_cosine_schedule_rises_for_a_twentieth_and_falls_to_zero(batches, warm_up):
+    found = rates("cosine", 0.02, batches)
+    t = np.arange(batches + 1)
+    # Loshchilov and Hutter 2017, eq. 5: half of (1 + cos(pi times the share that is done)).
+    done = (t - warm_up) / (batches - warm_up)
+    expected = np.where(t < warm_up, t / warm_up, (1 + np.cos(np.pi * done)) / 2)
+    # In float32.
+    assert_allclose(found, 0.02 * expected, atol=0.02 * 1e-6)
+    assert found[0] == 0
+    assert found.argmax() == warm_up
+    assert_allclose(found[warm_up], 0.02, rtol=1e-6)
+    assert_allclose(found[-1], 0, atol=1e-9)
+    assert (found[1:-1] > 0).all()
+
+
+def test_a_cosine_too_short_to_rise_begins_at_the_peak():
+    found = rates("cosine", 0.02, 3)
+    # A twentieth of three mini-batches is none; (1 + cos(pi / 3)) / 2 = 3/4.
+    assert_allclose(found, [0.02, 0.015, 0.005, 0], atol=1e-8)
+
+
+def test_training_follows_the_schedule(rng):
+    """Batches enough for the rate to rise: the first is trained with a rate of zero."""
+    symbols = rng.integers(0, 2, (4, 6), dtype=np.uint8)
+    model = build("gru")
+    trainer = training.Trainer(model, training.schedule("cosine", 0.02, 20))
+    moved = []
+    before = np.concatenate([w.ravel() for w in model.get_weights()])
+    for _ in trainer.steps([symbols] * 3, 3, "some"):
+        after = np.concatenate([w.ravel() for w in model.get_weights()])
+        moved.append(np.abs(after - before).max())
+        before = after
+    assert moved[0] == 0
+    # On the same batch Adam's direction stays nearly the same; weights of order one are
+    # float32.
+    assert_allclose(moved[1], 0.02, rtol=1e-2)
+    assert moved[2] > 0.01
+
+
+def test_longer_gradients_are_cut_to_the_norm(make_network, rng):
+    symbols = rng.integers(0, 4, (4, 6), dtype=np.uint8)
+
+    def gradient(clip_norm: float | None) -> np.ndarray:
+        """As Adam gets it, over all weights."""
+        trainer = training.Trainer(make_network("softmax"), 0.01, clip_norm)
+        list(trainer.steps([symbols], 1, "one"))
+        # Kingma and Ba 2015, algorithm 1: the first step leaves a momentum of 0.1 times
+        # the gradient.
+        momenta = [
+            variable.numpy().ravel()
+            for variable in trainer.optimizer.variables
+            if "momentum" in variable.path
+        ]
+        return np.concatenate(momenta) / 0.1
+
+    whole = gradient(None)
+    length = float(np.linalg.norm(whole))
+    assert length > 0.5
+    # Of float32 numbers.
+    assert_allclose(gradient(0.05), whole * 0.05 / length, rtol=1e-5, atol=1e-8)
+    assert_allclose(gradient(2 * length), whole, rtol=1e-5, atol=1e-8)
+
+
 def test_training_is_a_function_of_weights_and_batches(rng):
     batches = [rng.integers(0, 2, (4, 6), dtype=np.uint8) for _ in range(3)]
 
