@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo reproduce test bench lock
+.PHONY: help setup demo reproduce studies test bench lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,10 @@ demo: $(INSTALLED) ## the whole graph on bundled digits, in demo/; no download, 
 
 reproduce: $(INSTALLED) ## dvc repro with params.yaml on MNIST; half an hour, or seconds if nothing changed
 	dvc repro
+
+studies: $(INSTALLED) ## seeds, recipes and sizes of question 3, an hour; then make reproduce
+	dvc repro studies/dvc.yaml
+	python -m pipeline.studies
 
 test: $(INSTALLED) ## lint, types and tests, under 5 minutes
 	ruff check .

@@ -9,7 +9,10 @@ Map of the package, bottom up; a module imports only from its own group and thos
     neighbours     fills from the surrounding pixels, without a network
     baselines      continuations of an image that need no network
     dirichlet      sequences with periodic resets and their exact predictor
+    bounds         what exact predictors of them reach in expectation
     comparison     a predictor of such sequences beside the exact one
+    knowledge      a predictor in every state of knowledge within a period
+    offprior       predictors on sequences that their own prior did not make
     scores         cross-entropy, KL, calibration, means with standard errors
     examples       the rules by which pictures are chosen
         (NumPy in, NumPy out)
@@ -18,28 +21,36 @@ Map of the package, bottom up; a module imports only from its own group and thos
     sources        grey images from tensorflow-datasets or scikit-learn
 
     network        the one recurrent network, and the shift that makes it causal
+    fused          the same network by fused operations, for speed
     training       the compiled step of gradient descent
+    metatask       training on Dirichlet sequences
     prediction     conditional log probabilities and rollout
     infill         exact scores of all completions; the write-up's two other plans
         (Keras; arrays in, arrays out, no files)
 
     published      every number of the write-up, and how ours is held against it
-    findings       sentences computed from the tables
     tables         records as Markdown
-    figures        records as matplotlib figures
+    style          the settings and colours that all figures share
+    findings       questions 1 and 2: sentences computed from the tables
+    figures        questions 1 and 2: records as matplotlib figures
     document       the report's text, and its rendering as HTML
+    meta_findings  question 3: sentences
+    meta_figures   question 3: figures
+    meta_section   question 3: the report's section
         (records in, text or figures out; no files, no Keras)
 
     files          every path and file format (imported by stages and commands only)
 
-    stages         one module for each stage of dvc.yaml: read, call, write
+    stages         one module for each stage of dvc.yaml and studies/dvc.yaml
+    studies        command: the tables of what studies/dvc.yaml has run
     demo           command: the whole graph on scikit-learn's digits, in a folder of its own
     inpaint        command and function: the missing pixels of one's own images
 
-Glossary: N images or sequences, T time steps, K symbols, M missing pixels, C = 2^M
-completions, alpha the Dirichlet concentration. Snapshot: the network after a stated
-epoch. Rollout: the network continues a sequence, fed with its own predictions; teacher
-forcing: fed with the truth. Exact: computed from the model by Bayes' rule without
-approximation. Excess: cross-entropy above the exact predictor's. All logarithms are
-natural; `log_p_next` is log p(x_t | x_<t).
+Glossary: N images or sequences, T time steps (of the meta-tasks also characters in a
+period), K symbols, M missing pixels, C = 2^M completions (of the meta-tasks vectors of
+counts, and H histories that lead to them), alpha the Dirichlet concentration. Snapshot:
+the network after a stated epoch. Rollout: the network continues a sequence, fed with its
+own predictions; teacher forcing: fed with the truth. Exact: computed from the model by
+Bayes' rule without approximation. Excess: cross-entropy above the exact predictor's. All
+logarithms are natural; `log_p_next` is log p(x_t | x_<t).
 """

@@ -41,6 +41,49 @@ def against_exact(
     return table
 
 
+def excess_per_symbol(
+    log_p: Float[np.ndarray, "N T K"], exact: Float[np.ndarray, "N T K"]
+) -> scores.Estimate:
+    """Expected cross-entropy of a predictor above the exact one's, resets left out.
+
+    E[-log q(x_t)] - E[-log p(x_t)] = E[KL(p || q)] over what can come next, p being exact;
+    so the draw of x_t adds no noise, and only that of the past is left. Nats per symbol,
+    with the standard error over sequences.
+    """
+    is_symbol = np.isneginf(exact[0, :, 0])
+    return scores.estimate(scores.kl(exact, log_p)[:, is_symbol].mean(axis=1))
+
+
+def regret(
+    log_p: Float[np.ndarray, "N T K"],
+    exact: Float[np.ndarray, "N T K"],
+    known: Float[np.ndarray, "N T K"],
+) -> list[dict[str, float]]:
+    """How far a predictor and the exact one are, at each step, from knowing p.
+
+    The regret of q is KL(p || q) with the p that the period was drawn from, in nats: what
+    not knowing p costs at this step. `difference` is the predictor's less the exact one's,
+    `cumulated` the sum of the differences up to and including this step. `_se` is the
+    standard error over sequences.
+
+    Source: Ortega et al. 2019, Meta-learning of sequential strategies.
+    """
+    own, best = scores.kl(known, log_p), scores.kl(known, exact)
+    columns = {
+        "network": own,
+        "exact": best,
+        "difference": own - best,
+        "cumulated": np.cumsum(own - best, axis=1),
+    }
+    table = []
+    for t in range(log_p.shape[1]):
+        row: dict[str, float] = {"step": t}
+        for name, values in columns.items():
+            row[name], row[f"{name}_se"] = scores.estimate(values[:, t])
+        table.append(row)
+    return table
+
+
 def bias_by_symbol(
     log_p: Float[np.ndarray, "N T K"],
     exact: Float[np.ndarray, "N T K"],

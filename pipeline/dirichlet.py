@@ -6,9 +6,14 @@ Categorical(p), and each period has its own p ~ Dirichlet(alpha).
 """
 
 from collections.abc import Iterator
+from itertools import combinations
+from math import comb
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Integer, UInt8
+
+# So many can be enumerated in seconds.
+MOST_COUNT_VECTORS = 100_000
 
 
 def periods(steps: int, reset_every: int) -> int:
@@ -100,16 +105,99 @@ def posterior_predictive(
             "nowhere else; got another pattern of resets; pass sequences drawn with the "
             "same reset_every"
         )
-    seen = np.asarray(characters)[..., None] == np.arange(1, len(alpha) + 1)
-    before = np.cumsum(seen, axis=1) - seen
-    # Forget what came before the last reset: at a reset nothing is counted, so the
-    # running total there is that of all earlier periods.
-    last_reset = np.arange(steps) // reset_every * reset_every
-    counts = before - before[:, last_reset]
     log_p = np.full((sequences, steps, len(alpha) + 1), -np.inf)
     log_p[:, is_reset, 0] = 0.0
-    log_p[:, ~is_reset, 1:] = np.log(
-        (np.asarray(alpha) + counts[:, ~is_reset])
-        / (np.sum(alpha) + counts[:, ~is_reset].sum(-1, keepdims=True))
-    )
+    log_p[:, ~is_reset, 1:] = symbol_predictive(characters, alpha, reset_every)[
+        :, ~is_reset
+    ]
     return log_p
+
+
+def symbol_predictive(
+    characters: UInt8[np.ndarray, "N steps"], alpha: tuple[float, ...], reset_every: int
+) -> Float[np.ndarray, "N steps symbols"]:
+    """Exact log predictive probability of each symbol, given that a symbol comes.
+
+    Forgets at t = 0, `reset_every`, ..., whatever stands there, and counts no resets
+    elsewhere: what one expects who is sure of `reset_every`, also of sequences in which
+    the resets come at other times.
+    """
+    return log_predictive(period_counts(characters, len(alpha), reset_every), alpha)
+
+
+def period_counts(
+    characters: UInt8[np.ndarray, "N steps"], symbols: int, reset_every: int
+) -> Integer[np.ndarray, "N steps symbols"]:
+    """How often each symbol 1 .. K-1 came before each character in its period."""
+    seen = characters[..., None] == np.arange(1, symbols + 1)
+    seen[:, ::reset_every] = False
+    before = np.cumsum(seen, axis=1) - seen
+    # Forget what came before the last reset: nothing is counted at it, so the running
+    # total there is that of all earlier periods.
+    last_reset = np.arange(characters.shape[1]) // reset_every * reset_every
+    return before - before[:, last_reset]
+
+
+def log_predictive(
+    counts: Integer[np.ndarray, "*batch symbols"], alpha: tuple[float, ...]
+) -> Float[np.ndarray, "*batch symbols"]:
+    """Log of (alpha_k + N_k) / (sum alpha + sum N)."""
+    weights = np.asarray(alpha) + counts
+    return np.log(weights) - np.log(weights.sum(axis=-1, keepdims=True))
+
+
+def log_known(
+    probabilities: Float[np.ndarray, "N periods symbols"], steps: int, reset_every: int
+) -> Float[np.ndarray, "N steps K"]:
+    """The predictor that is told the p of each period: log p, the reset certain."""
+    time = np.arange(steps)
+    with np.errstate(divide="ignore"):  # the logarithm of no chance is -inf
+        symbols = np.log(probabilities[:, time // reset_every])
+    log_p = np.concatenate([np.full((*symbols.shape[:2], 1), -np.inf), symbols], axis=-1)
+    log_p[:, ::reset_every] = -np.inf
+    log_p[:, ::reset_every, 0] = 0.0
+    return log_p
+
+
+def count_vectors(total: int, symbols: int) -> Integer[np.ndarray, "C symbols"]:
+    """All vectors N of counts with sum N = `total`, each once.
+
+    Raises:
+        ValueError: there are more than MOST_COUNT_VECTORS.
+    """
+    # Stars and bars: the bars' places among stars and bars divide the stars.
+    places = total + symbols - 1
+    if comb(places, symbols - 1) > MOST_COUNT_VECTORS:
+        raise ValueError(
+            f"counts: {symbols} symbols can be counted to {total} in "
+            f"{comb(places, symbols - 1):,} ways; allowed: up to {MOST_COUNT_VECTORS:,}; "
+            "choose fewer symbols or a shorter period"
+        )
+    bars = np.array(list(combinations(range(places), symbols - 1)), dtype=np.int64)
+    edges = np.pad(bars.reshape(-1, symbols - 1), ((0, 0), (1, 1)), constant_values=-1)
+    edges[:, -1] = places
+    return np.diff(edges, axis=1) - 1
+
+
+def log_p_of_counts(
+    counts: Integer[np.ndarray, "C symbols"], alpha: tuple[float, ...]
+) -> Float[np.ndarray, "C"]:
+    """Log probability of counts N after sum N symbols of a period.
+
+    p(N) = n! / (alpha_0)_n prod_k (alpha_k)_{N_k} / N_k!, where alpha_0 = sum alpha,
+    n = sum N and (a)_n = a (a + 1) ... (a + n - 1): the Dirichlet-multinomial
+    distribution.
+
+    Source: Mosimann 1962, On the compound multinomial distribution, Biometrika 49.
+    """
+    total = counts.sum(axis=1)
+    log_p = _log_rising(1.0, total) - _log_rising(float(np.sum(alpha)), total)
+    for number, concentration in zip(counts.T, alpha):
+        log_p += _log_rising(concentration, number) - _log_rising(1.0, number)
+    return log_p
+
+
+def _log_rising(start: float, factors: Integer[np.ndarray, "C"]) -> Float[np.ndarray, "C"]:
+    """Log of the rising factorial start (start + 1) ... (start + factors - 1)."""
+    logs = np.log(start + np.arange(factors.max(initial=0)))
+    return np.concatenate([[0.0], np.cumsum(logs)])[factors]

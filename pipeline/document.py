@@ -151,7 +151,7 @@ Cross-entropy (nats per pixel) of the same:
 
 ### Findings
 
-{_bullets(findings.learning(history, snapshots) + findings.rollout(horizons))}"""
+{bullets(findings.learning(history, snapshots) + findings.rollout(horizons))}"""
 
 
 def inpainting(parameters: Mapping[str, str], table: list[Record]) -> str:
@@ -250,96 +250,9 @@ that fill is the one with the largest p(X); it says nothing of its quality.
 
 ### Findings
 
-{_bullets(findings.inpainting(table))}
+{bullets(findings.inpainting(table))}
 
 **To take away.** {" ".join(findings.inpainting_message(table))}"""
-
-
-def meta(
-    parameters: Mapping[str, str],
-    models: list[str],
-    comparison: list[Record],
-    bias: list[Record],
-    panels: list[tuple[str, str, str]],
-) -> str:
-    """Question 3: networks that learn a prior, beside exact Bayes.
-
-    Args:
-        parameters: dotted names and values.
-        models: names of the meta-task models.
-        comparison: networks and exact predictor on the same sequences.
-        bias: mean probability of each symbol.
-        panels: name, caption and data file of the pictures of single sequences.
-    """
-    sources = tables.markdown(
-        ["model", "T", "alpha"],
-        [
-            [
-                name,
-                parameters[f"meta.models.{name}.reset_every"],
-                parameters[f"meta.models.{name}.alpha"],
-            ]
-            for name in models
-        ],
-    )
-    rows = [
-        [
-            row["model"],
-            row["sequences"] + (" (own)" if row["own_prior"] else ""),
-            tables.number(row["cross_entropy"], 4),
-            tables.number(row["exact_cross_entropy"], 4),
-            tables.estimate(row["excess"], row["excess_se"], 4),
-            tables.number(row["symbol_excess"], 4),
-            tables.number(row["kl"], 4),
-            tables.percent(row["accuracy"]),
-            tables.percent(row["exact_accuracy"]),
-        ]
-        for row in comparison
-    ]
-    headers = [
-        "model",
-        "sequences from",
-        "network (nats)",
-        "exact (nats)",
-        "excess (nats)",
-        "of it symbols",
-        "KL (nats)",
-        "network right (%)",
-        "exact right (%)",
-    ]
-    count = f"{comparison[0]['count']:,}"
-    pictures = "\n\n".join(figure(*panel) for panel in panels)
-    return rf"""## Question 3: learning a prior
-
-**What was done.** Character 0 is "reset" and comes every T steps; with it a new
-$p \sim \text{{Dirichlet}}(\alpha)$ is drawn, and the T - 1 symbols that follow are independent draws
-from it. A {parameters["meta.training.cell"].upper()}({parameters["meta.training.units"]}) with a linear output predicts the next
-character; it is trained on {int(parameters["meta.training.batches"]):,} mini-batches of {parameters["meta.training.batch_size"]} fresh sequences
-of {parameters["meta.training.steps"]} steps with Adam at a constant rate of {parameters["meta.training.learning_rate"]}, with gradients cut to a stated length (`CLIP_NORM` in
-`pipeline/stages/train_meta.py`).
-
-{sources}
-
-The exact predictor follows from conjugacy: after counts $N$ in the current period
-
-$$p(x_t = k \mid x_0, \ldots, x_{{t-1}}) = \frac{{\alpha_k + N_k}}{{\sum_j \alpha_j + \sum_j N_j}}.$$
-
-Two things are *known* to it that a network has to *learn*: that character 0 comes every T steps,
-and alpha. At a reset the exact predictor is certain, so that a network's cross-entropy there is
-all excess.
-
-{figure("meta_curves", f"Cross-entropy and accuracy per character while training: {int(parameters['meta.training.train_sequences']):,} sequences of the training stream, {int(parameters['meta.training.test_sequences']):,} others for testing; dashed, the exact predictor on the test sequences.", *(f"meta/curves-{name}.csv" for name in models))}
-
-Networks and exact predictor (with the model's own T and alpha) on the same {count} sequences of each
-kind, per predicted character, resets included. Fixed: every period has the same p.
-
-{tables.markdown(headers, rows)}
-
-{pictures}
-
-### Findings
-
-{_bullets(findings.meta(comparison, bias))}"""
 
 
 def scorecard(parameters: Mapping[str, str], rows: list[Record]) -> str:
@@ -461,5 +374,6 @@ def _by_horizon(horizons: list[Record], name: str, factor: float, digits: int) -
     )
 
 
-def _bullets(sentences: list[str]) -> str:
+def bullets(sentences: list[str]) -> str:
+    """Sentences as a list."""
     return "\n".join(f"- {sentence}" for sentence in sentences)

@@ -1,23 +1,18 @@
-"""Records and arrays as matplotlib figures; one thing has one colour everywhere."""
+"""Questions 1 and 2 as matplotlib figures."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # no window, and no dependence on a display
-
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from pipeline.images import SIDE
+from pipeline.style import CHARACTERS, EXACT, RESET, TEST, TRAIN, plt
 
 Record = dict[str, Any]
 
-TRAIN, TEST, EXACT = "#4477aa", "#ee6677", "black"
 STRATEGIES = {"argmax": "#ee6677", "sample": "#ccbb44", "teacher_forced": "#228833"}
 BASELINES = {
     "all_zero": (":", "0.45"),
@@ -35,25 +30,10 @@ METHODS = {
 }
 KINDS = {"uniform": "#4477aa", "centre": "#ee6677", "boundary": "#228833"}
 TASKS = {"one_pixel": "one missing pixel", "patch_2x2": "a missing 2 x 2 patch"}
-CHARACTERS = ("0.35", "#4477aa", "#ee6677", "#228833")
 UNKNOWN = "#f3d9a4"
 
 # Paper, ink, unknown.
 IMAGE_COLOURS = ListedColormap(["white", "black", UNKNOWN])
-
-plt.rcParams.update(
-    {
-        "figure.dpi": 90,
-        "figure.max_open_warning": 0,  # the report draws all of its figures, then ends
-        "figure.constrained_layout.use": True,
-        "font.size": 10,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "grid.alpha": 0.3,
-        "legend.frameon": False,
-    }
-)
 
 
 def binarised(examples: Mapping[str, np.ndarray]) -> Figure:
@@ -330,58 +310,6 @@ def inpainted(
     return figure
 
 
-def meta_curves(curves: Mapping[str, list[Record]]) -> Figure:
-    """Training curves of every model, with the exact predictor as a line."""
-    figure, axes = plt.subplots(
-        2, len(curves), figsize=(3.2 * len(curves), 5.6), sharex=True, squeeze=False
-    )
-    for column, (name, rows) in enumerate(curves.items()):
-        batches = [row["batch"] for row in rows]
-        for panel, quantity, factor in zip(axes[:, column], ("loss", "accuracy"), (1, 100)):
-            for which, colour in (("train", TRAIN), ("test", TEST)):
-                values = [factor * row[f"{which}_{quantity}"] for row in rows]
-                panel.plot(batches, values, color=colour, label=which)
-            panel.axhline(
-                factor * rows[-1][f"exact_test_{quantity}"],
-                color=EXACT,
-                linestyle="--",
-                label="exact Bayes, test",
-            )
-        axes[0, column].set_title(name)
-        axes[1, column].set_xlabel("mini-batches")
-    axes[0, 0].set_ylabel("cross-entropy (nats per character)")
-    axes[1, 0].set_ylabel("accuracy (%)")
-    axes[0, -1].legend()
-    return figure
-
-
-def meta_predictions(
-    characters: np.ndarray, network: np.ndarray, exact: np.ndarray
-) -> Figure:
-    """Probability of each character over time, network against exact, on one sequence."""
-    symbols = exact.shape[1]
-    time = np.arange(len(characters))
-    figure, axes = plt.subplots(
-        symbols, 1, squeeze=False, figsize=(9.5, 1.55 * symbols), sharex=True, sharey=True
-    )
-    for symbol, panel in enumerate(axes.flat):
-        colour = CHARACTERS[symbol % len(CHARACTERS)]
-        for reset in np.flatnonzero(characters == 0):
-            panel.axvline(reset, color="0.85", linewidth=1, zorder=0)
-        panel.plot(time, network[:, symbol], color=colour, linewidth=2, label="network")
-        panel.plot(
-            time, exact[:, symbol], color=EXACT, linestyle="--", linewidth=1, label="exact"
-        )
-        came = characters == symbol
-        panel.plot(time[came], np.full(came.sum(), 1.06), "|", color=colour, clip_on=False)
-        panel.set(ylim=(-0.03, 1.1), ylabel=f"p(character {symbol})")
-        panel.set_yticks([0, 0.5, 1])
-        panel.grid(visible=False)
-        panel.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    axes[-1, 0].set_xlabel("time step (ticks above: this character came; grey: reset)")
-    return figure
-
-
 def overview(
     rollouts: Mapping[str, np.ndarray],
     fills: Mapping[str, np.ndarray],
@@ -441,7 +369,7 @@ def overview(
     )
     time = np.arange(len(characters))
     for reset in np.flatnonzero(characters == 0):
-        panel.axvline(reset, color="0.85", linewidth=1, zorder=0)
+        panel.axvline(reset, color=RESET, linewidth=1, zorder=0)
     for symbol in range(1, exact.shape[1]):
         colour = CHARACTERS[symbol % len(CHARACTERS)]
         panel.plot(time, network[:, symbol], color=colour, label=f"symbol {symbol}")

@@ -59,6 +59,24 @@ META_REPORTS = Path("reports/meta")
 COMPARISON = Path("reports/meta/comparison.csv")
 BIAS = Path("reports/meta/bias.csv")
 PREDICTIONS = Path("reports/meta/predictions.npz")
+BOUNDS = Path("reports/meta/bounds.csv")
+
+# probe_meta
+HISTORIES = Path("reports/meta/histories.csv")
+LEAKS = Path("reports/meta/leaks.csv")
+READOUT = Path("reports/meta/readout.csv")
+HIDDEN_STATES = Path("reports/meta/states.csv")
+CONCENTRATION = Path("reports/meta/concentration.csv")
+MATRIX = Path("reports/meta/matrix.csv")
+SIMPLEX = Path("reports/meta/simplex.csv")
+
+# The studies: what their runs write, and the tables that pipeline.studies makes of it.
+STUDY_TRAINING = Path("studies/training")
+STUDY_MEMORY = Path("studies/memory")
+RECIPES = Path("reports/meta/recipes.csv")
+EXCESS = Path("reports/meta/excess.csv")
+REGRET = Path("reports/meta/regret.csv")
+MEMORY = Path("reports/meta/memory.csv")
 
 # report
 FIGURES = Path("reports/figures")
@@ -85,6 +103,21 @@ def meta_model(name: str) -> Path:
 def meta_curves(name: str) -> Path:
     """The training curves of a meta-task model."""
     return META_REPORTS / f"curves-{name}.csv"
+
+
+def study_curve(name: str, recipe: str, repetition: int) -> Path:
+    """Excess while training a meta-task model by a recipe."""
+    return STUDY_TRAINING / f"{name}-{recipe}-{repetition}-curve.csv"
+
+
+def study_regret(name: str, recipe: str, repetition: int) -> Path:
+    """Regret of the trained network at each step."""
+    return STUDY_TRAINING / f"{name}-{recipe}-{repetition}-regret.csv"
+
+
+def study_memory(prior: str, reset_every: int) -> Path:
+    """Excess by hidden units, for one prior and length of the period."""
+    return STUDY_MEMORY / f"{prior}-{reset_every}.csv"
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -132,11 +165,6 @@ def write_array(path: Path, array: np.ndarray) -> None:
     """One array as .npy."""
     with _replacing(path) as file:
         np.save(file, array, allow_pickle=False)
-
-
-def read_array(path: Path) -> np.ndarray:
-    """One array from .npy."""
-    return np.load(path, allow_pickle=False)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -86,7 +86,7 @@ def inpainting(table: list[Record]) -> list[str]:
             f"{_share(exact, 'fill_accuracy')} of the images, "
             f"{_relation(exact, past, 'fill_accuracy')} the past-only fill with "
             f"{_share(past, 'fill_accuracy')}; seeing the future is worth "
-            + _list(
+            + in_words(
                 f"{rows[task, kind, 'exact']['information']:.3f} ± "
                 f"{rows[task, kind, 'exact']['information_se']:.3f} nats ({kind} masks)"
                 for kind in kinds
@@ -134,58 +134,6 @@ def inpainting_message(table: list[Record]) -> list[str]:
     ]
 
 
-def meta(comparison: list[Record], bias: list[Record]) -> list[str]:
-    """How close the meta-task networks are to exact Bayes, and where they deviate."""
-    own = [row for row in comparison if row["own_prior"]]
-    sentences = [
-        "On sequences from their own prior the networks' cross-entropy exceeds the exact "
-        "predictor's by "
-        + _list(
-            f"{row['excess']:.4f} ± {row['excess_se']:.4f} ({row['model']})" for row in own
-        )
-        + " nats per character."
-    ]
-    for row in bias:
-        if row["symbol"] == 1 and row["own_prior"]:
-            sentences.append(_own_bias(row))
-    for row in bias:
-        if row["symbol"] == 1 and row["sequences"].startswith("fixed"):
-            sentences.append(_fixed_bias(row))
-    perfect = [row["model"] for row in own if row["reset_accuracy"] == 1]
-    sentences.append(
-        f"{_list(perfect) if perfect else 'No model'} guessed every single reset."
-    )
-    return sentences
-
-
-def _own_bias(row: Record) -> str:
-    gap, standard_error = row["difference"], row["difference_se"]
-    if abs(gap) <= 2 * standard_error:
-        what = "neither over- nor under-estimates"
-    else:
-        what = "over-estimates" if gap > 0 else "under-estimates"
-    return (
-        f"On its own prior {row['model']} {what} symbol 1: {row['network']:.4f} on average "
-        f"where the exact predictor has {row['exact']:.4f} (difference {gap:+.4f} ± "
-        f"{standard_error:.4f})."
-    )
-
-
-def _fixed_bias(row: Record) -> str:
-    gap, standard_error = row["difference"], row["difference_se"]
-    if abs(gap) <= 2 * standard_error:
-        verdict = "the two cannot be told apart"
-    elif row["sequences"].startswith("fixed(1 "):  # only symbol 1 ever comes
-        verdict = f"it reacts {'faster' if gap > 0 else 'more slowly'} than exact Bayes"
-    else:
-        verdict = f"{'more' if gap > 0 else 'less'} than exact Bayes"
-    return (
-        f"On {row['sequences']} {row['model']} gives symbol 1 {row['network']:.4f} on "
-        f"average where the exact predictor with the same prior gives {row['exact']:.4f} "
-        f"(difference {gap:+.4f} ± {standard_error:.4f}): {verdict}."
-    )
-
-
 def _relation(one: Record, other: Record, name: str) -> str:
     # The errors of two methods on the same images are positively correlated, so that this
     # standard error of the difference is too large rather than too small.
@@ -205,6 +153,7 @@ def _nats(row: Record, name: str = "cross_entropy") -> str:
     return f"{row[name]:.3f} ± {row[f'{name}_se']:.3f}"
 
 
-def _list(parts: Iterable[str]) -> str:
+def in_words(parts: Iterable[str]) -> str:
+    """A list as in a sentence: commas, and "and" before the last."""
     *first, last = parts
     return f"{', '.join(first)} and {last}" if first else last

@@ -138,23 +138,29 @@ class MetaTraining:
     units: Annotated[tuple[Size, ...], Field(min_length=1, max_length=8)]
     dense: Annotated[tuple[Size, ...], Field(max_length=8)]
     steps: Annotated[int, Field(ge=2, le=10_000)]
-    batches: Count
     batch_size: Count
-    learning_rate: Rate
     evaluate_every: Count
     train_sequences: Annotated[int, Field(ge=2, le=1_000_000)]
     test_sequences: Annotated[int, Field(ge=2, le=1_000_000)]
 
-    @field_validator("train_sequences")
-    @classmethod
-    def _trained_on(cls, count: int, info: ValidationInfo) -> int:
-        trained = info.data.get("batches", count) * info.data.get("batch_size", count)
-        if count > trained:
-            raise ValueError(
-                f"got {count}; allowed: up to the {trained} that batches and batch_size "
-                "train on"
-            )
-        return count
+
+@dataclass(frozen=True, config=STRICT)
+class Optimiser:
+    """One entry of meta.optimiser: how long and at which rate a network is trained."""
+
+    batches: Count
+    peak_rate: Rate
+    schedule: Literal["constant", "cosine"]
+    clip_norm: Positive
+
+
+@dataclass(frozen=True, config=STRICT)
+class MetaOptimiser:
+    """Section meta.optimiser: the recipes, each for all models."""
+
+    published: Optimiser
+    tuned: Optimiser
+    converged: Optimiser
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -173,12 +179,39 @@ class MetaComparison:
 
 
 @dataclass(frozen=True, config=STRICT)
+class MetaProbes:
+    """Section meta.probes: what the networks are asked about what they know."""
+
+    orders: Annotated[int, Field(ge=2, le=10_000)]
+    pasts: Annotated[int, Field(ge=2, le=10_000)]
+    sequences: Annotated[int, Field(ge=4, le=1_000_000)]
+    grid: Annotated[int, Field(ge=1, le=100)]
+
+
+@dataclass(frozen=True, config=STRICT)
 class Meta:
     """Section meta."""
 
     models: Annotated[dict[Name, MetaModel], Field(min_length=1, max_length=32)]
     training: MetaTraining
+    optimiser: MetaOptimiser
     comparison: MetaComparison
+    probes: MetaProbes
+
+    @field_validator("optimiser")
+    @classmethod
+    def _enough_sequences(cls, optimiser: MetaOptimiser, info: ValidationInfo):
+        training = info.data.get("training")
+        if training:
+            trained = optimiser.published.batches * training.batch_size
+            if training.train_sequences > trained:
+                raise ValueError(
+                    f".published.batches: got {optimiser.published.batches}, which with "
+                    f"batches of {training.batch_size} are {trained} sequences; allowed: "
+                    f"at least the {training.train_sequences} of meta.training."
+                    "train_sequences"
+                )
+        return optimiser
 
     @field_validator("comparison")
     @classmethod
@@ -191,6 +224,35 @@ class Meta:
             if len(model.alpha) != symbols
         )
         return comparison
+
+
+@dataclass(frozen=True, config=STRICT)
+class Memory:
+    """Section studies.memory: hidden units against the length of a period."""
+
+    units: Annotated[tuple[Size, ...], Field(min_length=1, max_length=16)]
+    reset_every: Annotated[
+        tuple[Annotated[int, Field(ge=2, le=10_000)], ...],
+        Field(min_length=1, max_length=16),
+    ]
+    priors: Annotated[
+        dict[Name, Annotated[tuple[Positive, ...], Field(min_length=2, max_length=16)]],
+        Field(min_length=1, max_length=8),
+    ]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Studies:
+    """Section studies: the long runs of studies/dvc.yaml."""
+
+    repetitions: Annotated[tuple[Count, ...], Field(min_length=2, max_length=100)]
+    sequences: Annotated[int, Field(ge=2, le=1_000_000)]
+    memory: Memory
+
+    @field_validator("repetitions")
+    @classmethod
+    def _each_once(cls, repetitions: tuple[int, ...]) -> tuple[int, ...]:
+        return _ascending(repetitions)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -212,6 +274,7 @@ class Params:
     rollout: Rollout
     inpainting: Inpainting
     meta: Meta
+    studies: Studies
     report: Report
 
     @field_validator("pixels", "rollout", "inpainting")
@@ -286,18 +349,18 @@ def select(params: Params, section: str) -> Any:
     return functools.reduce(getattr, section.split("."), params)
 
 
-def meta_model(params: Params, name: str) -> MetaModel:
-    """One entry of meta.models.
+def pick(entries: Any, section: str, name: str) -> Any:
+    """The entry of a section that has a name, such as M1 of `meta.models`.
 
     Raises:
-        ValueError: there is no such model; names those that exist.
+        ValueError: there is no such entry; names those that exist.
     """
-    models = params.meta.models
-    if name not in models:
+    known = entries if isinstance(entries, dict) else vars(entries)
+    if name not in known:
         raise ValueError(
-            f"{FILE}: meta.models: there is no {name!r}; allowed: {', '.join(models)}"
+            f"{FILE}: {section}: there is no {name!r}; allowed: {', '.join(known)}"
         )
-    return models[name]
+    return known[name]
 
 
 def flatten(params: Params) -> dict[str, str]:

@@ -30,3 +30,8 @@ def percent(share: float, digits: int = 2) -> str:
 def _cell(text: str) -> str:
     # A vertical bar would end the cell, a line feed the row.
     return str(text).replace("|", r"\|").replace("\n", " ")
+
+
+def vector(values: Iterable[float]) -> str:
+    """Numbers in round brackets, a space between them."""
+    return "(" + " ".join(f"{value:g}" for value in values) + ")"

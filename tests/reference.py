@@ -4,7 +4,10 @@ Nothing here imports the package, so that no mistake can be shared with it.
 """
 
 import math
+import statistics
 from collections.abc import Sequence
+from fractions import Fraction
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -142,6 +145,202 @@ def posterior_predictive(
         rows.append(row)
         counts[character - 1] += 1
     return np.array(rows)
+
+
+def period_counts(
+    characters: Sequence[int], symbols: int, reset_every: int
+) -> list[list[int]]:
+    """Counts of each symbol before each character, forgotten at every `reset_every`th."""
+    rows = []
+    counts = [0] * symbols
+    for t, character in enumerate(characters):
+        if t % reset_every == 0:
+            counts = [0] * symbols
+        rows.append(list(counts))
+        if t % reset_every != 0 and character != 0:
+            counts[character - 1] += 1
+    return rows
+
+
+def log_predictive(counts: Sequence[int], alpha: Sequence[float]) -> list[float]:
+    """Log p(k | counts) as a ratio of evidences, with and without one more k."""
+    row = []
+    for k in range(len(alpha)):
+        with_k = [count + (j == k) for j, count in enumerate(counts)]
+        row.append(log_evidence(with_k, alpha) - log_evidence(counts, alpha))
+    return row
+
+
+def count(symbols: Sequence[int], kinds: int) -> list[int]:
+    """How often each of the symbols 1 .. `kinds` stands there."""
+    return [sum(symbol == k for symbol in symbols) for k in range(1, kinds + 1)]
+
+
+def log_p_of_counts(counts: Sequence[int], alpha: Sequence[float]) -> float:
+    """Log of the number of orders times the probability of one of them."""
+    orders = math.lgamma(1 + sum(counts)) - sum(math.lgamma(1 + n) for n in counts)
+    return orders + log_evidence(counts, alpha)
+
+
+def exact_bound(alpha: Sequence[float], seen: int) -> tuple[float, float]:
+    """Cross-entropy and accuracy of the symbol after `seen` ones, the best predictor's.
+
+    Every sequence of symbols is looked at: with its probability it costs
+    -log p(last | others), and the best guess after each beginning is right with the
+    probability of the likeliest sequence that continues it.
+    """
+    kinds = range(1, len(alpha) + 1)
+    costs, right = [], []
+    for beginning in product(kinds, repeat=seen):
+        before = log_evidence(count(beginning, len(alpha)), alpha)
+        joint = [
+            log_evidence(count([*beginning, last], len(alpha)), alpha) for last in kinds
+        ]
+        costs += [-math.exp(log_p) * (log_p - before) for log_p in joint]
+        right.append(math.exp(max(joint)))
+    return math.fsum(costs), math.fsum(right)
+
+
+def expected_maximum(alpha: Sequence[int]) -> float:
+    """E[max p] of p ~ Dirichlet(alpha) with whole alpha, in fractions.
+
+    p is G / sum G of independent G_k ~ Gamma(alpha_k), so E[max p] = E[max G] / alpha_0.
+    E[max G] is the integral of P(max G > g), which is by inclusion and exclusion a sum
+    of products of P(G_k > g) = exp(-g) sum_{j < alpha_k} g^j / j!; and the integral of
+    g^m exp(-s g) is m! / s^(m + 1).
+    """
+    total = Fraction(0)
+    for size in range(1, len(alpha) + 1):
+        for some in combinations(alpha, size):
+            polynomial = {0: Fraction(1)}
+            for a in some:
+                longer: dict[int, Fraction] = {}
+                for m, factor in polynomial.items():
+                    for j in range(a):
+                        more = factor / math.factorial(j)
+                        longer[m + j] = longer.get(m + j, Fraction(0)) + more
+                polynomial = longer
+            integral = sum(
+                factor * math.factorial(m) / Fraction(size) ** (m + 1)
+                for m, factor in polynomial.items()
+            )
+            total += (-1) ** (size + 1) * integral
+    return float(total / sum(alpha))
+
+
+def kl(log_p: Sequence[float], log_q: Sequence[float]) -> float:
+    """Sum of p log(p / q); a term with p = 0 is zero."""
+    return math.fsum(math.exp(p) * (p - q) for p, q in zip(log_p, log_q) if math.exp(p) > 0)
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """Mean of independent values and its standard error."""
+    return statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values))
+
+
+def regret(
+    log_p: np.ndarray, exact: np.ndarray, known: np.ndarray
+) -> list[dict[str, float]]:
+    """KL from the known p at each step, one sequence after the other."""
+    sequences, steps, _ = log_p.shape
+    table = []
+    so_far = [0.0] * sequences
+    for t in range(steps):
+        own = [kl(known[n, t], log_p[n, t]) for n in range(sequences)]
+        best = [kl(known[n, t], exact[n, t]) for n in range(sequences)]
+        difference = [a - b for a, b in zip(own, best)]
+        so_far = [a + b for a, b in zip(so_far, difference)]
+        row: dict[str, float] = {"step": t}
+        for name, values in (
+            ("network", own),
+            ("exact", best),
+            ("difference", difference),
+            ("cumulated", so_far),
+        ):
+            row[name], row[f"{name}_se"] = mean_and_error(values)
+        table.append(row)
+    return table
+
+
+def mean_log(rows: Sequence[Sequence[float]]) -> list[float]:
+    """Log of the mean of the probabilities whose logarithms the rows are."""
+    return [
+        math.log(math.fsum(math.exp(v) for v in values) / len(values))
+        for values in zip(*rows)
+    ]
+
+
+def by_counts(
+    symbols: np.ndarray, log_q: np.ndarray, alpha: Sequence[float], reset_every: int
+) -> dict[tuple[int, ...], dict[str, float]]:
+    """What a predictor says after histories with the same counts, in loops over them."""
+    pasts = range(len(log_q))
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for h, history in enumerate(symbols.tolist()):
+        groups.setdefault(tuple(count(history, len(alpha))), []).append(h)
+    table = {}
+    for counts, members in groups.items():
+        truth = [0.0] + [-math.inf] * len(alpha)
+        if sum(counts) < reset_every - 1:
+            truth = [-math.inf, *log_predictive(counts, alpha)]
+        distances, of_orders, of_pasts = [], [], []
+        for past in pasts:
+            over_orders = mean_log([log_q[past, h] for h in members])
+            for h in members:
+                over_pasts = mean_log([log_q[other, h] for other in pasts])
+                distances.append(kl(truth, log_q[past, h]))
+                of_orders.append(kl(log_q[past, h], over_orders))
+                of_pasts.append(kl(log_q[past, h], over_pasts))
+        row = {
+            "seen": sum(counts),
+            "probability": math.exp(log_p_of_counts(counts, alpha)),
+            "kl": statistics.fmean(distances),
+            "kl_worst": max(distances),
+            "order_spread": statistics.fmean(of_orders),
+            "past_spread": statistics.fmean(of_pasts),
+        }
+        said = [log_q[past, h].tolist() for past in pasts for h in members]
+        for k in range(len(alpha) + 1):
+            row[f"exact_{k}"] = math.exp(truth[k])
+            row[f"network_{k}"] = statistics.fmean(math.exp(one[k]) for one in said)
+            row[f"argmax_{k}"] = statistics.fmean(one.index(max(one)) == k for one in said)
+        row |= {f"count_{k}": n for k, n in enumerate(counts, start=1)}
+        table[counts] = row
+    return table
+
+
+def against_own_and_matched(
+    log_q: np.ndarray,
+    characters: Sequence[Sequence[int]],
+    own: tuple[Sequence[float], int],
+    matched: np.ndarray,
+) -> dict[str, float]:
+    """Scores of three predictors of symbols, one symbol of one sequence after the other."""
+    alpha, reset_every = own
+    means: dict[str, list[float]] = {}
+    for n, sequence in enumerate(characters):
+        counts = period_counts(sequence, len(alpha), reset_every)
+        here: dict[str, list[float]] = {}
+        for t, character in enumerate(sequence):
+            if character == 0:
+                continue
+            by_own = log_predictive(counts[t], alpha)
+            costs = [-float(p[character - 1]) for p in (log_q[n, t], by_own, matched[n, t])]
+            for name, value in (
+                ("network", costs[0]),
+                ("own", costs[1]),
+                ("matched", costs[2]),
+                ("network_less_own", costs[0] - costs[1]),
+                ("network_less_matched", costs[0] - costs[2]),
+                ("kl_own", kl(by_own, log_q[n, t])),
+            ):
+                here.setdefault(name, []).append(value)
+        for name, values in here.items():
+            means.setdefault(name, []).append(statistics.fmean(values))
+    row = {}
+    for name, values in means.items():
+        row[name], row[f"{name}_se"] = mean_and_error(values)
+    return row
 
 
 def fillings(image: Sequence[int], missing: Sequence[int]) -> list[list[int]]:

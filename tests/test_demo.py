@@ -3,10 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import demo, params
+from pipeline import demo, files, params
 
 ROOT = Path(__file__).parents[1]
 PROJECT = ("params.yaml", "dvc.yaml", "demo.yaml", ".dvcignore", ".dvc/config")
+
+
+# The studies take too long for a demo, which shows the project's; the rest it makes itself.
+STUDIES = (files.RECIPES, files.EXCESS, files.REGRET, files.MEMORY)
+OWN_RESULTS = (files.COMPARISON, files.BINARISED, files.study_memory("biased", 5))
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -38,6 +43,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "pipeline", folder / "pipeline")
     (folder / "pipeline" / "__pycache__").mkdir(exist_ok=True)
     (folder / "pipeline" / "__pycache__" / "compiled.pyc").touch()
+    for path in (*STUDIES, *OWN_RESULTS):
+        files.write_text(folder / path, f"{path} of the project")
     return folder
 
 
@@ -61,6 +68,11 @@ def test_the_demo_is_a_project_of_its_own(project, monkeypatch):
     assert config.startswith(before[Path(".dvc/config")])
     assert b"no_scm = true" in config
 
+    assert {
+        path for path in made if path.parts[0] in ("reports", "data", "studies")
+    } == set(STUDIES)
+    assert all(made[path] == before[path] for path in STUDIES)
+
     full, small = params.load(), params.load(Path("demo/params.yaml"))
     assert small.data.source == "digits"
     assert small.pixels.epochs < full.pixels.epochs
@@ -73,7 +85,11 @@ def test_a_demo_that_exists_gets_new_code_and_keeps_its_results(project, monkeyp
     (demo.FOLDER / "pipeline" / "removed.py").touch()
     (demo.FOLDER / "dvc.lock").write_text("results")
     config = (demo.FOLDER / ".dvc" / "config").read_bytes()
+    files.write_text(files.MEMORY, "new studies")
+    files.write_text(demo.FOLDER / files.COMPARISON, "results")
     demo.prepare(demo.FOLDER, demo.CHANGES)
     assert not (demo.FOLDER / "pipeline" / "removed.py").exists()
     assert (demo.FOLDER / "dvc.lock").read_text() == "results"
+    assert (demo.FOLDER / files.COMPARISON).read_text() == "results"
+    assert (demo.FOLDER / files.MEMORY).read_text() == "new studies"
     assert (demo.FOLDER / ".dvc" / "config").read_bytes() == config

@@ -1,4 +1,4 @@
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -200,3 +200,139 @@ def test_exact_predictor_beats_every_other_on_average():
     excess = picked[1] - picked[0]
     # Five standard errors above zero.
     assert excess.mean() > 5 * excess.std() / np.sqrt(len(excess))
+
+
+CHARACTERS = st.lists(st.integers(0, 3), min_size=1, max_size=25)
+
+
+@given(characters=CHARACTERS, reset_every=st.integers(2, 12))
+def test_counts_are_of_the_period_whatever_stands_at_its_start(characters, reset_every):
+    found = dirichlet.period_counts(np.array([characters], np.uint8), 3, reset_every)
+    assert_array_equal(found, [reference.period_counts(characters, 3, reset_every)])
+
+
+def test_period_counts_by_hand():
+    # A symbol where a reset is due, and a reset where none is.
+    characters = np.array([[0, 2, 2, 1, 1, 0, 3, 1], [3, 3, 3, 0, 3, 3, 2, 2]], np.uint8)
+    expected: list[list[list[int]]] = [
+        [[0, 0], [0, 0], [0, 1], [0, 0], [0, 0], [1, 0], [0, 0], [0, 0]],
+        [[0, 0]] * 8,
+    ]
+    # Symbol 3 is none of the two that are counted.
+    assert_array_equal(dirichlet.period_counts(characters, 2, 3), expected)
+
+
+def test_counts_of_one_sequence_are_not_those_of_another():
+    characters = draw(3, (1.0, 2.0, 1.0), 30, 7, count=5)
+    together = dirichlet.period_counts(characters, 3, 7)
+    for row, counts in zip(characters, together):
+        assert_array_equal(dirichlet.period_counts(row[None], 3, 7), counts[None])
+
+
+@given(characters=CHARACTERS, reset_every=st.integers(2, 12), seed=st.integers(0, 99))
+def test_symbol_predictive_is_a_ratio_of_marginal_likelihoods(
+    characters, reset_every, seed
+):
+    alpha = tuple(np.random.default_rng(seed).gamma(1, 2, 3).tolist())
+    found = dirichlet.symbol_predictive(
+        np.array([characters], np.uint8), alpha, reset_every
+    )
+    counts = reference.period_counts(characters, 3, reset_every)
+    expected = [reference.log_predictive(row, alpha) for row in counts]
+    assert_allclose(found[0], expected, **DOUBLE)
+    assert_allclose(np.exp(found).sum(axis=-1), 1, **DOUBLE)
+
+
+def test_symbol_predictive_is_the_predictive_where_symbols_come():
+    alpha = (3.0, 1.0, 0.5)
+    characters = draw(0, alpha, 23, 5)
+    whole = dirichlet.posterior_predictive(characters, alpha, 5)
+    found = dirichlet.symbol_predictive(characters, alpha, 5)
+    came = characters != 0
+    assert_array_equal(found[came], whole[came][:, 1:])
+    # Where a reset is due it says what would be said if a symbol came: the prior.
+    prior = np.broadcast_to(np.log([3 / 4.5, 1 / 4.5, 0.5 / 4.5]), (10, 3))
+    assert_allclose(found[~came], prior, **DOUBLE)
+
+
+@given(
+    alpha=ALPHAS,
+    shape=st.sampled_from([(), (3,), (2, 3)]),
+    seed=st.integers(0, 99),
+)
+def test_log_predictive_for_any_shape_of_batch(alpha, shape, seed):
+    counts = np.random.default_rng(seed).integers(0, 30, (*shape, len(alpha)))
+    found = dirichlet.log_predictive(counts, alpha)
+    assert found.shape == counts.shape
+    for index in np.ndindex(shape):
+        expected = reference.log_predictive(counts[index].tolist(), alpha)
+        assert_allclose(found[index], expected, **DOUBLE)
+
+
+@pytest.mark.parametrize(("steps", "reset_every"), [(12, 4), (11, 4), (9, 5), (2, 2)])
+def test_known_p_is_the_p_of_the_period_and_the_reset_is_certain(rng, steps, reset_every):
+    periods = -(-steps // reset_every)
+    probabilities = rng.dirichlet((1.0, 1.0, 1.0), size=(2, periods))
+    found = np.exp(dirichlet.log_known(probabilities, steps, reset_every))
+    assert found.shape == (2, steps, 4)
+    for n in range(2):
+        for t in range(steps):
+            expected = [0.0, *probabilities[n, t // reset_every]]
+            if t % reset_every == 0:
+                expected = [1, 0, 0, 0]
+            assert_allclose(found[n, t], expected, **DOUBLE)
+
+
+@pytest.mark.filterwarnings("error")
+def test_known_p_may_call_symbols_impossible():
+    found = dirichlet.log_known(np.array([[[1.0, 0.0]]]), 3, 3)
+    inf = np.inf
+    assert_array_equal(found, [[[0, -inf, -inf], [-inf, 0, -inf], [-inf, 0, -inf]]])
+
+
+@given(total=st.integers(0, 7), symbols=st.integers(2, 4))
+def test_count_vectors_are_all_of_them_each_once(total, symbols):
+    found = dirichlet.count_vectors(total, symbols)
+    expected = [row for row in np.ndindex((total + 1,) * symbols) if sum(row) == total]
+    assert sorted(map(tuple, found.tolist())) == sorted(expected)
+    assert np.issubdtype(found.dtype, np.integer)
+
+
+@given(alpha=ALPHAS, total=st.integers(0, 6))
+def test_probability_of_counts_is_that_of_their_orders(alpha, total):
+    counts = dirichlet.count_vectors(total, len(alpha))
+    found = dirichlet.log_p_of_counts(counts, alpha)
+    expected = [reference.log_p_of_counts(row, alpha) for row in counts.tolist()]
+    assert_allclose(found, expected, **DOUBLE)
+    assert_allclose(np.exp(found).sum(), 1, **DOUBLE)
+
+
+def test_probability_of_counts_is_the_sum_over_single_sequences():
+    alpha, total = (0.7, 2.0, 5.0), 5
+    by_counts: dict[tuple[int, ...], float] = {}
+    for symbols in product((1, 2, 3), repeat=total):
+        counts = tuple(reference.count(symbols, 3))
+        p = np.exp(reference.log_evidence(counts, alpha))
+        by_counts[counts] = by_counts.get(counts, 0) + p
+    found = dirichlet.log_p_of_counts(np.array(list(by_counts)), alpha)
+    assert_allclose(np.exp(found), list(by_counts.values()), **DOUBLE)
+
+
+def test_probability_of_counts_by_hand():
+    alpha = (2.0, 1.0, 1.0)
+    counts = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [2, 0, 0]])
+    # Two orders of one each, 2/4 1/5 and 1/4 2/5; and 2/4 3/5. Totals may be mixed.
+    expected = [1, 2 / 4, 1 / 4, 1 / 5, 6 / 20]
+    assert_allclose(np.exp(dirichlet.log_p_of_counts(counts, alpha)), expected, **DOUBLE)
+
+
+def test_counts_of_a_uniform_prior_are_equally_likely():
+    counts = dirichlet.count_vectors(19, 3)
+    found = np.exp(dirichlet.log_p_of_counts(counts, (1.0, 1.0, 1.0)))
+    assert_allclose(found, np.full(210, 1 / 210), **DOUBLE)
+
+
+def test_counts_with_a_huge_alpha_are_multinomial():
+    found = dirichlet.log_p_of_counts(np.array([[2, 1, 1]]), (6e9, 3e9, 1e9))
+    # 4! / 2! orders; four counts against 1e10.
+    assert_allclose(np.exp(found), [12 * 0.6**2 * 0.3 * 0.1], rtol=1e-8)

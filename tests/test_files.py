@@ -71,7 +71,7 @@ def test_arrays_come_back_as_they_were(tmp_path, array):
     files.write_arrays(tmp_path / "again.npz", {"a": array, "b-c": array[:1]})
     named = files.read_arrays(tmp_path / "some.npz")
     assert list(named) == ["a", "b-c"]
-    one = files.read_array(tmp_path / "new" / "one.npy")
+    one = np.load(tmp_path / "new" / "one.npy")
     for read, written in [(one, array), (named["a"], array), (named["b-c"], array[:1])]:
         assert_array_equal(read, written, strict=True)
     again = (tmp_path / "again.npz").read_bytes()
@@ -85,9 +85,6 @@ def test_pickled_objects_are_refused(tmp_path):
     np.savez(tmp_path / "some.npz", a=OBJECTS, allow_pickle=True)
     with pytest.raises(ValueError, match="allow_pickle=False"):
         files.read_arrays(tmp_path / "some.npz")
-    np.save(tmp_path / "one.npy", OBJECTS, allow_pickle=True)
-    with pytest.raises(ValueError, match="allow_pickle=False"):
-        files.read_array(tmp_path / "one.npy")
 
 
 class Unwilling:
@@ -219,6 +216,11 @@ def test_paths_by_name():
     assert files.pixel_model("final").as_posix() == "models/pixels/final.keras"
     assert files.meta_model("M1").as_posix() == "models/meta/M1.keras"
     assert files.meta_curves("M1").as_posix() == "reports/meta/curves-M1.csv"
+    curve = files.study_curve("M1", "tuned", 3)
+    assert curve.as_posix() == "studies/training/M1-tuned-3-curve.csv"
+    regret = files.study_regret("M1", "tuned", 3)
+    assert regret.as_posix() == "studies/training/M1-tuned-3-regret.csv"
+    assert files.study_memory("biased", 20).as_posix() == "studies/memory/biased-20.csv"
 
 
 @pytest.fixture

@@ -189,78 +189,9 @@ def test_the_message_names_the_largest_calibration_error():
     assert "patch 2x2, uniform masks" in second
 
 
-def compared(model: str, **numbers: Any) -> Record:
-    row = {"model": model, "own_prior": True, "excess": 0.0123, "excess_se": 0.0004}
-    return row | {"reset_accuracy": 1} | numbers
-
-
-def bias(difference: float, error: float, **numbers: Any) -> Record:
-    row = {"model": "M1", "sequences": "M1", "symbol": 1, "own_prior": True}
-    shares = {"network": 0.6 + difference, "exact": 0.6, "difference": difference}
-    return row | shares | {"difference_se": error} | numbers
-
-
-def test_meta_lists_the_excess_on_the_own_prior():
-    first, *_ = findings.meta(
-        [compared("M1"), compared("M2"), compared("M3", own_prior=False)], []
-    )
-    assert "0.0123 ± 0.0004 (M1) and 0.0123 ± 0.0004 (M2) nats" in first
-    assert "M3" not in first
-
-
 @pytest.mark.parametrize(
-    ("reset", "expected"),
-    [
-        ((1, 1, 1), "M1, M2 and M3 guessed every single reset."),
-        ((1, 0.99, 0.5), "M1 guessed every single reset."),
-        ((0.99, 0.98, 0.999), "No model guessed every single reset."),
-    ],
+    ("parts", "expected"),
+    [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
 )
-def test_meta_says_who_guessed_every_reset(reset, expected):
-    rows = [compared(f"M{n}", reset_accuracy=p) for n, p in enumerate(reset, 1)]
-    # One that fails on others' sequences only still counts, and the other way round.
-    rows.append(compared("M9", own_prior=False))
-    assert findings.meta(rows, [])[-1] == expected
-
-
-@pytest.mark.parametrize(
-    ("difference", "error", "expected"),
-    [
-        (0.03, 0.01, "M1 over-estimates symbol 1"),
-        (-0.03, 0.01, "M1 under-estimates symbol 1"),
-        (0.03, 0.02, "M1 neither over- nor under-estimates symbol 1"),
-        (-0.03, 0.02, "M1 neither over- nor under-estimates symbol 1"),
-    ],
-)
-def test_meta_bias_on_the_own_prior(difference, error, expected):
-    others = [bias(0.5, 0.1, symbol=2), bias(0.5, 0.1, own_prior=False)]
-    _, sentence, _ = findings.meta([compared("M1")], [*others, bias(difference, error)])
-    assert expected in sentence
-    assert f"{0.6 + difference:.4f} on average" in sentence
-    assert f"(difference {difference:+.4f} ± {error:.4f})" in sentence
-
-
-@pytest.mark.parametrize(
-    ("difference", "error", "faster", "slower"),
-    [
-        (0.03, 0.01, True, False),
-        (-0.03, 0.01, False, True),
-        # Not told apart: no claim of a direction.
-        (0.03, 0.02, False, False),
-        (-0.03, 0.02, False, False),
-    ],
-)
-def test_meta_speed_on_fixed_sequences(difference, error, faster, slower):
-    row = bias(difference, error, sequences="fixed(1 0 0)", own_prior=False)
-    _, sentence, _ = findings.meta([compared("M1")], [row])
-    assert sentence.startswith("On fixed(1 0 0) M1 ")
-    assert ("reacts faster" in sentence) == faster
-    assert ("reacts more slowly" in sentence) == slower
-    assert f"{difference:+.4f} ± {error:.4f}" in sentence
-
-
-def test_meta_claims_a_speed_only_where_symbol_one_is_all_that_comes():
-    row = bias(0.03, 0.01, sequences="fixed(0.2 0.8 0)", own_prior=False)
-    _, sentence, _ = findings.meta([compared("M1")], [row])
-    assert "more than exact Bayes" in sentence
-    assert "reacts" not in sentence
+def test_a_list_as_in_a_sentence(parts, expected):
+    assert findings.in_words(part for part in parts) == expected

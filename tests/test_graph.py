@@ -2,18 +2,29 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import files, params
+from pipeline import files, params, studies
+from pipeline import stages as package
 
 ROOT = Path(__file__).parents[1]
+# The operands of a stage as dvc.yaml and studies/dvc.yaml write them.
 KEY = "${key}"
+PLACEHOLDERS = {
+    "name": "${item.model}",
+    "recipe": "${item.recipe}",
+    "repetition": "${item.repetition}",
+    "prior": "${item.prior}",
+    "reset_every": "${item.reset_every}",
+}
 
 
 def dotted(path: Path) -> str:
@@ -25,8 +36,11 @@ TREES = {name: ast.parse(path.read_text()) for name, path in SOURCES.items()}
 PACKAGE = TREES.pop("pipeline")
 
 GRAPH = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")
-STAGES = {name: stage.get("do", stage) for name, stage in GRAPH["stages"].items()}
-META_MODELS = list(params.load(ROOT / params.FILE).meta.models)
+MAIN = {name: stage.get("do", stage) for name, stage in GRAPH["stages"].items()}
+STUDIES = YAML(typ="safe", pure=True).load(ROOT / "studies" / "dvc.yaml")["stages"]
+STAGES = MAIN | STUDIES
+PARAMS = params.load(ROOT / params.FILE)
+META_MODELS = list(PARAMS.meta.models)
 PATHS = {name: path for name, path in vars(files).items() if isinstance(path, Path)}
 
 each_stage = pytest.mark.parametrize("stage", STAGES)
@@ -77,6 +91,12 @@ def for_each_model(paths: set[str]) -> set[str]:
     return {path.replace(KEY, name) for path in paths for name in META_MODELS}
 
 
+def operands(stage: str) -> dict[str, str]:
+    """What a stage takes from the command line, and how its graph writes that."""
+    taken = [arg.arg for arg in run_of(stage).args.args if arg.arg in package.OPERANDS]
+    return {name: PLACEHOLDERS[name] if stage in STUDIES else KEY for name in taken}
+
+
 ALL_OUTPUTS = {path for stage in STAGES for path in for_each_model(outputs(stage))}
 
 
@@ -91,8 +111,11 @@ def run_of(stage: str) -> ast.FunctionDef:
 
 def used(stage: str, verb: str) -> Iterator[Path]:
     """The paths that a stage reads ("read_") or writes ("write_") by functions of files."""
-    keys = [KEY] if "foreach" in GRAPH["stages"][stage] else META_MODELS
-    for node in ast.walk(TREES[f"pipeline.stages.{stage}"]):
+    yield from used_in(f"pipeline.stages.{stage}", verb, operands(stage))
+
+
+def used_in(module: str, verb: str, given: dict[str, str]) -> Iterator[Path]:
+    for node in ast.walk(TREES[module]):
         match node:
             case ast.Attribute(ast.Name("files"), "write_figure" | "read_figures" as name):
                 if name.startswith(verb):
@@ -108,8 +131,12 @@ def used(stage: str, verb: str) -> Iterator[Path]:
                     case ast.Call(ast.Attribute(ast.Name("files"), "pixel_model")):
                         # Which snapshots there are is a parameter: the folder is declared.
                         yield files.PIXEL_MODELS
-                    case ast.Call(ast.Attribute(ast.Name("files"), function)):
-                        yield from (getattr(files, function)(key) for key in keys)
+                    case ast.Call(ast.Attribute(ast.Name("files"), function), arguments):
+                        names = [ast.unparse(argument) for argument in arguments]
+                        if given.keys() >= set(names):
+                            yield getattr(files, function)(*map(given.get, names))
+                        else:  # a loop over all models
+                            yield from map(getattr(files, function), META_MODELS)
                     case _:
                         pytest.fail(f"cannot tell the path of {ast.unparse(node)}")
 
@@ -122,10 +149,25 @@ def test_every_stage_is_a_module_and_every_module_a_stage():
 @each_stage
 def test_the_command_runs_the_stage(stage):
     command = f"exec python -m pipeline.stages.{stage}"
-    takes_name = "name" in {argument.arg for argument in run_of(stage).args.args}
-    assert STAGES[stage]["cmd"] == (f"{command} {KEY}" if takes_name else command)
-    foreach = GRAPH["stages"][stage].get("foreach")
-    assert foreach == ("${meta.models}" if takes_name else None)
+    assert STAGES[stage]["cmd"] == " ".join([command, *operands(stage).values()])
+
+
+def test_stages_are_repeated_over_what_the_parameters_list():
+    for stage in MAIN:
+        foreach = GRAPH["stages"][stage].get("foreach")
+        assert foreach == ("${meta.models}" if operands(stage) else None)
+    recipes = list(params.MetaOptimiser.__dataclass_fields__)
+    assert STUDIES["study_training"]["matrix"] == {
+        "model": META_MODELS,
+        "recipe": recipes,
+        "repetition": "${studies.repetitions}",
+    }
+    assert STUDIES["study_memory"]["matrix"] == {
+        "prior": list(PARAMS.studies.memory.priors),
+        "reset_every": "${studies.memory.reset_every}",
+    }
+    for stage in STUDIES.values():
+        assert stage["wdir"] == ".."
 
 
 @each_stage
@@ -141,10 +183,14 @@ def test_parameters_are_the_sections_that_run_receives_and_uses(stage):
     arguments = {argument.arg for argument in run.args.args}
     body = {node.id for node in ast.walk(run) if isinstance(node, ast.Name)}
     assert arguments <= body
-    sections = {
-        f"meta.models.{KEY}" if argument == "meta_model" else argument.replace("_", ".")
-        for argument in arguments - {"name"}
-    }
+    given = operands(stage)
+    sections = set()
+    for argument in arguments - given.keys():
+        if argument in package.ENTRIES:
+            section, operand = package.ENTRIES[argument]
+            sections.add(f"{section}.{given[operand]}")
+        else:
+            sections.add(argument.replace("_", "."))
     assert set(STAGES[stage]["params"]) == sections
 
 
@@ -163,9 +209,30 @@ def test_data_dependencies_and_outputs_are_what_is_read_and_written(stage):
 
 @each_stage
 def test_data_dependencies_are_outputs_of_stages_before(stage):
-    before = list(STAGES)[: list(STAGES).index(stage)]
+    before = list(MAIN)[: list(STAGES).index(stage)]
     made = {path for other in before for path in for_each_model(outputs(other))}
-    assert dependencies(stage, code=False) <= made
+    assert dependencies(stage, code=False) <= made | STUDY_TABLES
+
+
+STUDY_TABLES = {
+    path.as_posix() for path in used_in("pipeline.studies", "write_", operands("report"))
+}
+
+
+def test_the_studies_are_no_part_of_the_graph_that_dvc_repro_runs():
+    """A dependency on one of their outputs, or a table that is one, would join the two."""
+    assert len(STUDY_TABLES) == 4
+    assert not STUDY_TABLES & ALL_OUTPUTS
+    for stage in MAIN:
+        assert not any(path.startswith("studies/") for path in MAIN[stage]["deps"])
+
+
+def test_the_studies_tables_are_made_of_the_committed_runs(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "studies", tmp_path / "studies")
+    monkeypatch.chdir(tmp_path)
+    studies.collect(PARAMS)
+    for table in STUDY_TABLES:
+        assert (tmp_path / table).read_bytes() == (ROOT / table).read_bytes()
 
 
 def test_every_path_is_an_output_once():
@@ -174,15 +241,22 @@ def test_every_path_is_an_output_once():
     inputs = {files.RAW_DATA, files.TFDS_CACHE}
     # Of these folders the single files are outputs, because each model makes its own.
     folders = {files.META_MODELS, files.META_REPORTS}
+    folders |= {files.STUDY_TRAINING, files.STUDY_MEMORY}
     paths = {*PATHS.values(), *files.INPAINTING_TASKS.values()} - inputs - folders
     for name in META_MODELS:
         paths |= {files.meta_model(name), files.meta_curves(name)}
-    assert {path.as_posix() for path in paths} == set(stated)
+    run: list[Any] = [PLACEHOLDERS[name] for name in ("name", "recipe", "repetition")]
+    paths |= {files.study_curve(*run), files.study_regret(*run)}
+    sweep: list[Any] = [PLACEHOLDERS[name] for name in ("prior", "reset_every")]
+    paths |= {files.study_memory(*sweep)}
+    assert {path.as_posix() for path in paths} - STUDY_TABLES == set(stated)
 
 
 def test_every_model_is_compared_and_reported():
     compared = {files.meta_model(name).as_posix() for name in META_MODELS}
     assert compared <= set(STAGES["compare_bayes"]["deps"])
+    assert compared <= set(STAGES["probe_knowledge"]["deps"])
+    assert compared <= set(STAGES["probe_offprior"]["deps"])
     curves = {files.meta_curves(name).as_posix() for name in META_MODELS}
     assert curves <= set(STAGES["report"]["deps"])
     assert curves <= {path for plot in plots() for path in plot}
@@ -246,8 +320,8 @@ def test_a_module_imports_from_its_own_group_and_those_above():
             assert own_imports(f"pipeline.{name}") <= allowed, name
 
 
-def test_mathematics_needs_nothing_but_numpy():
-    known = sys.stdlib_module_names | {"numpy", "jaxtyping", "pipeline"}
+def test_mathematics_needs_nothing_but_numpy_and_scipy():
+    known = sys.stdlib_module_names | {"numpy", "scipy", "jaxtyping", "pipeline"}
     for name in MATHEMATICS:
         module = f"pipeline.{name}"
         assert {imported.split(".")[0] for imported in imports(module)} <= known
@@ -274,7 +348,9 @@ def test_nobody_but_stages_knows_stages():
             assert not any(name.startswith("pipeline.stages") for name in imports(module))
 
 
-@pytest.mark.parametrize("module", ["pipeline.stages.report", "pipeline.demo"])
+@pytest.mark.parametrize(
+    "module", ["pipeline.stages.report", "pipeline.demo", "pipeline.studies"]
+)
 def test_what_needs_no_network_does_not_wait_for_tensorflow(module):
     code = f"import sys, {module}; print(*sys.modules)"
     run = subprocess.run(

@@ -35,6 +35,8 @@ PLACES = dict(walk(read(COMMITTED)))
 LEAVES = [place for place, value in PLACES.items() if not isinstance(value, dict)]
 FIELDS = [place for place in LEAVES if isinstance(place[-1], str)]
 SECTIONS = [(), *(place for place, value in PLACES.items() if isinstance(value, dict))]
+# Sections whose keys are names that one may choose.
+OF_ANY_NAME = [("meta", "models"), ("studies", "memory", "priors")]
 
 
 def dotted(place: Place) -> str:
@@ -88,14 +90,16 @@ def test_a_wrong_value_is_reported_by_the_name_of_its_field(raw, place, value):
         assert "allowed: " in line
 
 
-@pytest.mark.parametrize("place", FIELDS, ids=dotted)
+@pytest.mark.parametrize(
+    "place", [place for place in FIELDS if place[:-1] not in OF_ANY_NAME], ids=dotted
+)
 def test_a_missing_key_is_named(raw, place):
     del parent(raw, place)[place[-1]]
     assert problems(raw) == [f"{dotted(place)}: missing; add it"]
 
 
 @pytest.mark.parametrize(
-    "section", [place for place in SECTIONS if place != ("meta", "models")], ids=dotted
+    "section", [place for place in SECTIONS if place not in OF_ANY_NAME], ids=dotted
 )
 def test_an_unknown_key_is_named_with_what_is_known_there(raw, section):
     known = parent(raw, (*section, "")).copy()
@@ -134,9 +138,22 @@ def test_a_misspelt_key_is_told_the_right_one(raw):
         ("meta.models.M1.alpha", [1.0], "got [1.0]; allowed: "),
         ("meta.models.M1.reset_every", 1, "got 1; allowed: greater than or equal to 2"),
         ("meta.models", {}, "got {}; allowed: "),
-        ("meta.training.train_sequences", 256_001, "got 256001; allowed: up to the 256000"),
+        ("meta.optimiser.tuned.schedule", "linear", "got 'linear'; allowed: 'constant' or"),
+        ("meta.optimiser.converged.peak_rate", 0, "got 0; allowed: greater than 0"),
+        ("meta.optimiser.converged.clip_norm", 0, "got 0; allowed: greater than 0"),
+        ("meta.probes.orders", 1, "got 1; allowed: greater than or equal to 2"),
+        ("meta.probes.grid", 0, "got 0; allowed: greater than or equal to 1"),
         ("meta.comparison.fixed", [0.5, 0.4, 0.0], "got the sum 0.9; allowed: the sum 1"),
         ("meta.comparison", {"sequences": 2, "fixed": [1, 0]}, "fixed has 2 entries, but"),
+        ("studies.repetitions", [1], "got [1]; allowed: "),
+        ("studies.repetitions", [1, 1], "got [1, 1]; allowed: ascending, each once"),
+        ("studies.repetitions", [2, 1], "got [2, 1]; allowed: ascending, each once"),
+        ("studies.memory.units", [], "got []; allowed: "),
+        ("studies.memory.reset_every", [], "got []; allowed: "),
+        ("studies.memory.reset_every.0", 1, "got 1; allowed: greater than or equal to 2"),
+        ("studies.memory.priors", {}, "got {}; allowed: "),
+        ("studies.memory.priors.biased", [1.0], "got [1.0]; allowed: "),
+        ("studies.memory.priors.biased.1", 0, "got 0; allowed: greater than 0"),
     ],
 )
 def test_a_value_that_breaks_a_rule(raw, place, value, message):
@@ -163,6 +180,12 @@ def test_probabilities_are_not_negative_even_if_they_sum_to_one(raw):
         ("data.threshold", 0),
         ("meta.models.M1.reset_every", 2),
         ("meta.training.train_sequences", 256_000),
+        # 10,000 sequences for the training curve are 39.06 mini-batches of 256.
+        ("meta.optimiser.published.batches", 40),
+        ("meta.optimiser.tuned.batches", 1),
+        ("meta.probes.orders", 2),
+        ("studies.repetitions", [1, 2]),
+        ("studies.memory.reset_every", [2]),
         ("meta.comparison.fixed", [0, 0.5, 0.5]),
     ],
 )
@@ -193,6 +216,36 @@ def test_no_more_images_than_there_are(raw, place, source, limit):
     ]
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "batches", "trained", "needed"),
+    [
+        ("meta.optimiser.published.batches", 39, 39, 9984, 10_000),
+        ("meta.training.train_sequences", 256_001, 1000, 256_000, 256_001),
+    ],
+)
+def test_the_training_curve_is_of_sequences_that_are_trained_on(
+    raw, place, value, batches, trained, needed
+):
+    *_, last = keys = tuple(place.split("."))
+    parent(raw, keys)[last] = value
+    assert problems(raw) == [
+        f"meta.optimiser.published.batches: got {batches}, which with batches of 256 are "
+        f"{trained} sequences; allowed: at least the {needed} of "
+        "meta.training.train_sequences"
+    ]
+
+
+def test_too_few_batches_are_listed_beside_other_problems(raw):
+    raw["meta"]["optimiser"]["published"]["batches"] = 1
+    raw["meta"]["probes"]["grid"] = 0
+    raw["studies"]["repetitions"] = []
+    assert [line.split(":")[0] for line in problems(raw)] == [
+        "meta.optimiser.published.batches",
+        "meta.probes.grid",
+        "studies.repetitions",
+    ]
+
+
 def test_too_many_images_are_listed_beside_other_problems(raw):
     raw["threads"] = 0
     raw["rollout"]["images"] = 10_001
@@ -202,9 +255,11 @@ def test_too_many_images_are_listed_beside_other_problems(raw):
 @pytest.mark.parametrize(
     "name", ["../x", "a/b", ".", "", "a b", "-x", "12", "M" * 33, "M1\n"]
 )
-def test_a_model_name_must_be_good_for_a_file_name(raw, name):
-    raw["meta"]["models"][name] = raw["meta"]["models"]["M1"]
-    assert problems(raw)[0].startswith(f"meta.models.{name}".splitlines()[0])
+@pytest.mark.parametrize("section", ["meta.models", "studies.memory.priors"])
+def test_a_name_must_be_good_for_a_file_name(raw, section, name):
+    entries = parent(raw, (*section.split("."), ""))
+    entries[name] = next(iter(entries.values()))
+    assert problems(raw)[0].startswith(f"{section}.{name}".splitlines()[0])
 
 
 def test_all_problems_are_listed_at_once(tmp_path, raw):
@@ -218,6 +273,8 @@ def test_all_problems_are_listed_at_once(tmp_path, raw):
     raw["meta"]["models"]["M2"]["alpha"][2] = 0.0
     raw["meta"]["models"]["../x"] = raw["meta"]["models"]["M1"]
     raw["meta"]["training"]["steps"] = 1.5
+    raw["meta"]["optimiser"]["tuned"]["schedule"] = "step"
+    raw["studies"]["memory"]["priors"]["biased"][0] = -1.0
     raw["report"]["nats_tolerance"] = "0.1"
     path = tmp_path / "several.yaml"
     YAML(typ="safe", pure=True).dump(raw, path)
@@ -239,6 +296,8 @@ def test_all_problems_are_listed_at_once(tmp_path, raw):
             "meta.models.M2.alpha.2",
             "meta.models.../x",
             "meta.training.steps",
+            "meta.optimiser.tuned.schedule",
+            "studies.memory.priors.biased.0",
             "report.nats_tolerance",
         ]
     )
@@ -304,11 +363,31 @@ def test_select_follows_the_dots():
     assert params.select(checked, "meta.training") is checked.meta.training
 
 
-def test_a_model_is_found_by_name_or_those_that_exist_are_named():
+@pytest.mark.parametrize(
+    ("section", "name", "wrong", "message"),
+    [
+        ("meta.models", "M3", "M9", "no 'M9'; allowed: M1, M2, M3, M4"),
+        ("meta.optimiser", "tuned", "best", "no 'best'; allowed: published, tuned, conv"),
+        ("studies.memory.priors", "biased", "flat", "no 'flat'; allowed: biased, balanced"),
+    ],
+)
+def test_an_entry_is_found_by_name_or_those_that_exist_are_named(
+    section, name, wrong, message
+):
+    entries = params.select(params.load(COMMITTED), section)
+    found = params.pick(entries, section, name)
+    assert found is (entries[name] if isinstance(entries, dict) else getattr(entries, name))
+    with pytest.raises(ValueError, match=rf"^params\.yaml: {section}: there is ") as caught:
+        params.pick(entries, section, wrong)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["M1.alpha", "", "__class__", "keys", "published.batches"])
+def test_an_entry_is_not_looked_up_beyond_the_section(name):
     checked = params.load(COMMITTED)
-    assert params.meta_model(checked, "M3") is checked.meta.models["M3"]
-    with pytest.raises(ValueError, match=r"no 'M9'; allowed: M1, M2, M3, M4$"):
-        params.meta_model(checked, "M9")
+    for section in ("meta.models", "meta.optimiser"):
+        with pytest.raises(ValueError, match="there is no "):
+            params.pick(params.select(checked, section), section, name)
 
 
 def test_flatten_has_every_field_as_text():
@@ -318,6 +397,8 @@ def test_flatten_has_every_field_as_text():
     assert flat["pixels.dense"] == "64, 64"
     assert flat["meta.training.dense"] == "none"
     assert flat["meta.models.M3.alpha"] == "1.3, 1.3, 1.3"
+    assert flat["meta.optimiser.converged.schedule"] == "cosine"
+    assert flat["studies.memory.priors.biased"] == "10.0, 1.0, 1.0"
 
 
 def test_reading_parameters_does_not_wait_for_tensorflow():

@@ -7,23 +7,27 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import THREADS
 from numpy.testing import assert_allclose, assert_array_equal
 from ruamel.yaml import YAML
 
-from pipeline import demo, dirichlet, document, files, masks, params, sources
+from pipeline import demo, dirichlet, document, files, masks, params, sources, studies
 from pipeline import stages as package
-from pipeline.stages import binarise, train_meta
+from pipeline.stages import binarise, study_memory, study_training, train_meta
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,11 +40,25 @@ STAGES = [
     "train_meta M1",
     "train_meta M3",
     "compare_bayes",
-    "report",
+    "probe_knowledge",
+    "probe_offprior",
+]
+# In the order of studies/dvc.yaml. The report reads the tables that are made of them.
+RECIPES, REPETITIONS = {"published": 5, "tuned": 2, "converged": 3}, [1, 2]
+UNITS, PERIODS = [2, 3], [2, 3]
+STUDIES = [
+    f"study_training {name} {recipe} {repetition}"
+    for name in ("M1", "M3")
+    for recipe in RECIPES
+    for repetition in REPETITIONS
+] + [
+    f"study_memory {prior} {reset_every}"
+    for prior in ("biased", "balanced")
+    for reset_every in PERIODS
 ]
 
 # What a run in seconds takes instead of the committed parameters.
-TRAIN, TEST, EPOCHS, UNKNOWN = 48, 24, 2, 60
+TRAIN, TEST, EPOCHS, UNKNOWN, STEPS = 48, 24, 2, 60, 12
 CHANGES: dict[str, Any] = {
     "threads": THREADS,
     "data": {"source": "digits", "threshold": 0.4},
@@ -62,14 +80,20 @@ CHANGES: dict[str, Any] = {
     "meta": {
         "training": {
             "units": [4],
-            "steps": 12,
-            "batches": 5,
+            "steps": STEPS,
             "batch_size": 4,
             "evaluate_every": 2,
             "train_sequences": 10,
             "test_sequences": 6,
         },
+        "optimiser": {recipe: {"batches": batches} for recipe, batches in RECIPES.items()},
         "comparison": {"sequences": 5},
+        "probes": {"orders": 2, "pasts": 2, "sequences": 6, "grid": 2},
+    },
+    "studies": {
+        "repetitions": REPETITIONS,
+        "sequences": 4,
+        "memory": {"units": UNITS, "reset_every": PERIODS},
     },
 }
 
@@ -105,6 +129,15 @@ def run_all(folder: Path) -> Path:
         write_params(CHANGES)
         for stage in STAGES:
             run_stage(patch, stage)
+        # Of each of the many networks compiling would take longer than training; the
+        # stages above have what is compiled.
+        tf.config.run_functions_eagerly(True)
+        for study in STUDIES:
+            run_stage(patch, study)
+        tf.config.run_functions_eagerly(False)
+        patch.setattr(sys, "argv", ["studies"])
+        studies.main()
+        run_stage(patch, "report")
     return folder
 
 
@@ -240,7 +273,7 @@ def test_inpaint(inside):
     test = files.read_arrays(files.BINARISED)["test"]
     posteriors = files.read_arrays(files.POSTERIORS)
     for task, missing in (("one_pixel", 1), ("patch_2x2", 4)):
-        masked, truth = files.read_array(files.INPAINTING_TASKS[task])
+        masked, truth = np.load(files.INPAINTING_TASKS[task])
         assert masked.shape == truth.shape == (6 * len(masks.KINDS), 784)
         assert masked.dtype == np.int8
         assert_array_equal((masked == -1).sum(axis=1), missing)
@@ -282,7 +315,7 @@ def test_the_written_posterior_is_what_is_scored(inside):
     table = files.read_csv(files.INPAINTING_SCORES)
     posteriors = files.read_arrays(files.POSTERIORS)
     for task in files.INPAINTING_TASKS:
-        masked, truth = files.read_array(files.INPAINTING_TASKS[task])
+        masked, truth = np.load(files.INPAINTING_TASKS[task])
         nats = []
         for log_p, image, true in zip(posteriors[task], masked, truth):
             bits = true[image == -1]
@@ -300,7 +333,7 @@ def test_the_written_posterior_is_what_is_scored(inside):
 
 def test_posteriors_are_those_of_the_saved_network(inside):
     model = keras.saving.load_model(files.pixel_model("final"))
-    masked, _ = files.read_array(files.INPAINTING_TASKS["patch_2x2"])
+    masked, _ = np.load(files.INPAINTING_TASKS["patch_2x2"])
     image = masked[0]
     (missing,) = np.nonzero(image == -1)
     joint = []
@@ -361,6 +394,260 @@ def test_meta(inside):
     assert set(arrays["M1-fixed-characters"]) == {0, 1}
 
 
+def of_model(path: Path, name: str) -> list[files.Record]:
+    return [row for row in files.read_csv(path) if row["model"] == name]
+
+
+each_model = pytest.mark.parametrize("name", ["M1", "M3"])
+
+
+@each_model
+def test_bounds_grow_with_what_a_predictor_knows(inside, name):
+    reset_every = params.load().meta.models[name].reset_every
+    rows = {
+        (row["predictor"], row["position"]): row for row in of_model(files.BOUNDS, name)
+    }
+    positions = [*range(1, reset_every), "mean"]
+    predictors = ("prior_only", "exact", "known_p")
+    assert set(rows) == {(which, place) for which in predictors for place in positions}
+    for place in positions:
+        nats, right = (
+            [rows[which, place][quantity] for which in predictors]
+            for quantity in ("cross_entropy", "accuracy")
+        )
+        assert nats == sorted(nats, reverse=True)
+        assert right == sorted(right)
+    # Before anything is counted there is nothing but the prior.
+    first = {which: rows[which, 1]["cross_entropy"] for which in predictors}
+    assert first["exact"] == first["prior_only"] > first["known_p"]
+
+
+@each_model
+def test_every_state_of_knowledge_is_asked(inside, name):
+    model = params.load().meta.models[name]
+    rows = of_model(files.HISTORIES, name)
+    counts = [tuple(row[f"count_{k}"] for k in (1, 2, 3)) for row in rows]
+    # Of n symbols there are (n + 2)(n + 1) / 2 vectors of counts.
+    assert len(set(counts)) == len(rows) == 1 + 3 + 6 + 10 + 15
+    for seen in range(model.reset_every):
+        here = [row for row in rows if row["seen"] == seen]
+        # Each number is written with six digits.
+        assert_allclose(sum(row["probability"] for row in here), 1, rtol=1e-5)
+    for row, count in zip(rows, counts):
+        assert row["seen"] == sum(count)
+        assert_allclose(sum(row[f"network_{k}"] for k in range(4)), 1, rtol=1e-5)
+        assert_allclose(sum(row[f"argmax_{k}"] for k in range(4)), 1, rtol=1e-5)
+        assert 0 < row["kl"] <= row["kl_worst"]
+        if row["seen"] == model.reset_every - 1:
+            exact = [1.0, 0.0, 0.0, 0.0]
+        else:
+            weights = np.array(model.alpha) + count
+            exact = [0.0, *(weights / weights.sum())]
+        assert_allclose([row[f"exact_{k}"] for k in range(4)], exact, rtol=1e-5)
+
+
+def test_a_state_of_knowledge_is_what_the_saved_network_says(inside):
+    """Bounded by what a network says there after all possible pasts of a period."""
+    model = keras.saving.load_model(files.meta_model("M1"))
+    (state,) = [
+        row for row in of_model(files.HISTORIES, "M1") if row["count_1"] == row["seen"] == 2
+    ]
+    # Two periods before it, then the reset, twice symbol 1, and what is to be predicted.
+    pasts = np.array(list(product((1, 2, 3), repeat=4)))
+    twice = np.concatenate([np.repeat(pasts, 81, axis=0), np.tile(pasts, (81, 1))], axis=1)
+    sequences = np.insert(twice, [0, 4, 8], 0, axis=1)
+    sequences = np.concatenate([sequences, np.ones((len(twice), 2), int)], axis=1)
+    shifted = np.eye(4, dtype=np.float32)[sequences]
+    shifted = np.concatenate([np.zeros_like(shifted[:, :1]), shifted], axis=1)
+    logits = model.predict(shifted, verbose=0)[:, -1].astype(np.float64)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    for k in range(4):
+        # float32, and six digits.
+        assert p[:, k].min() - 1e-5 < state[f"network_{k}"] < p[:, k].max() + 1e-5
+        # That says something: the pasts hardly matter to it.
+        assert np.ptp(p[:, k]) < 0.1
+
+
+@each_model
+def test_leaks_are_of_every_count_of_the_period_before(inside, name):
+    model = params.load().meta.models[name]
+    rows = of_model(files.LEAKS, name)
+    counts = {tuple(row[f"previous_{k}"] for k in (1, 2, 3)) for row in rows}
+    assert len(counts) == len(rows) == 15
+    assert {sum(count) for count in counts} == {model.reset_every - 1}
+    assert_allclose(sum(row["probability"] for row in rows), 1, rtol=1e-5)
+    share = np.array(model.alpha) / sum(model.alpha)
+    for row in rows:
+        assert_allclose(sum(row[f"network_{k}"] for k in range(4)), 1, rtol=1e-5)
+        assert_allclose([row[f"exact_{k}"] for k in range(4)], [0, *share], rtol=1e-5)
+
+
+@each_model
+def test_hidden_states_are_read_out_and_drawn(inside, name):
+    readout = of_model(files.READOUT, name)
+    assert [row["quantity"] for row in readout] == [
+        "count of symbol 1",
+        "count of symbol 2",
+        "count of symbol 3",
+        "symbols seen",
+    ]
+    for row in readout:
+        assert row["sequences"] == 3  # the other half of six
+        assert row["r_squared"] <= 1
+        assert row["r_squared_untrained"] <= 1
+    states = of_model(files.HIDDEN_STATES, name)
+    # Of six sequences the states before a symbol; three characters of each are resets.
+    assert len(states) == 6 * (STEPS - 3)
+    x, y = (np.array([row[axis] for row in states]) for axis in "xy")
+    # Components are centred and uncorrelated, the first with the larger variance.
+    assert_allclose([x.mean(), y.mean(), (x * y).mean()], 0, atol=1e-5)
+    assert_allclose(
+        states[0]["y_share"] / states[0]["x_share"], y.var() / x.var(), rtol=1e-4
+    )
+    assert x.var() > y.var()
+    assert {sum(row[f"count_{k}"] for k in (1, 2, 3)) for row in states} == set(range(4))
+
+
+@each_model
+def test_a_concentration_is_fitted_to_every_network(inside, name):
+    rows = of_model(files.CONCENTRATION, name)
+    assert [row["symbol"] for row in rows] == [1, 2, 3]
+    assert tuple(row["alpha"] for row in rows) == params.load().meta.models[name].alpha
+    assert all(0 < row["estimate"] < np.inf for row in rows)
+    assert len({row["kl_left"] for row in rows}) == 1
+    assert rows[0]["kl_left"] >= 0
+
+
+def test_every_network_is_asked_about_every_source(inside):
+    table = files.read_csv(files.MATRIX)
+    rows = {(row["model"], row["sequences"]): row for row in table}
+    sources = ("M1", "M3", "fixed p")
+    assert list(rows) == [(name, source) for name in ("M1", "M3") for source in sources]
+    for row in table:
+        for other in ("own", "matched"):
+            # Written with six digits each.
+            difference = row["network"] - row[other]
+            assert_allclose(row[f"network_less_{other}"], difference, atol=1e-5)
+        assert row["kl_own"] > 0
+    for name in ("M1", "M3"):
+        own = rows[name, name]
+        assert own["own"] == own["matched"]
+        # Both networks saw the same sequences of each source.
+        assert own["matched"] == rows["M1", name]["matched"] == rows["M3", name]["matched"]
+        # p = (1, 0, 0) has one sequence, without an error, and nothing is uncertain in it.
+        fixed = rows[name, "fixed p"]
+        assert (fixed["count"], fixed["matched"]) == (1, 0)
+        assert np.isnan(fixed["network_se"])
+    assert rows["M1", "M3"]["own"] != rows["M1", "M3"]["matched"]
+
+
+@each_model
+def test_the_simplex_is_covered_with_fixed_p(inside, name):
+    rows = of_model(files.SIMPLEX, name)
+    points = {tuple(row[f"p_{k}"] for k in (1, 2, 3)) for row in rows}
+    # Two steps from corner to corner: the corners, and the middles of the edges.
+    assert points == {
+        *((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+        *((0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)),
+    }
+    for row in rows:
+        p = np.array([row[f"p_{k}"] for k in (1, 2, 3)])
+        assert row["count"] == (1 if p.max() == 1 else 6)
+        # The entropy of p: all possible symbols are equally likely.
+        assert_allclose(row["matched"], np.log((p > 0).sum()), rtol=1e-5)
+
+
+@each_model
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_study_training(inside, name, recipe):
+    model = params.load().meta.models[name]
+    curves = [files.read_csv(files.study_curve(name, recipe, n)) for n in REPETITIONS]
+    for curve in curves:
+        batches = [row["batch"] for row in curve]
+        assert batches == [0, *study_training.logarithmic(RECIPES[recipe])]
+        for row in curve:
+            assert 0 < row["excess"] < 2
+            assert row["excess_per_character"] > 0
+    # Each has its own weights.
+    assert curves[0][0]["excess"] != curves[1][0]["excess"]
+
+    regrets = [files.read_csv(files.study_regret(name, recipe, n)) for n in REPETITIONS]
+    for rows in regrets:
+        assert [row["step"] for row in rows] == list(range(STEPS))
+        place = np.arange(STEPS) % model.reset_every
+        network, exact, difference, cumulated = (
+            np.array([row[column] for row in rows])
+            for column in ("network", "exact", "difference", "cumulated")
+        )
+        # Written with six digits.
+        assert_allclose(difference, network - exact, atol=1e-5)
+        assert_allclose(cumulated, np.cumsum(difference), atol=1e-4)
+        assert_array_equal(exact[place == 0], 0)
+        assert (exact[place > 0] > 0).all()
+        # After nothing but symbol 1.
+        counted = (model.alpha[0] + place - 1) / (sum(model.alpha) + place - 1)
+        only_1 = np.array([row["only_1_exact"] for row in rows])
+        assert_allclose(only_1, np.where(place == 0, 0, counted), rtol=1e-5)
+        assert all(0 < row["only_1_network"] < 1 for row in rows)
+
+
+@each_model
+def test_studies_of_a_model_differ_by_the_networks_alone(inside, name):
+    exact = {
+        tuple(row["exact"] for row in files.read_csv(files.study_regret(name, recipe, n)))
+        for recipe in RECIPES
+        for n in REPETITIONS
+    }
+    assert len(exact) == 1
+    before = {
+        files.read_csv(files.study_curve(name, recipe, n))[0]["excess"]
+        for recipe in RECIPES
+        for n in REPETITIONS
+    }
+    assert len(before) == len(RECIPES) * len(REPETITIONS)
+
+
+def test_study_memory(inside):
+    for prior in ("biased", "balanced"):
+        for reset_every in PERIODS:
+            rows = files.read_csv(files.study_memory(prior, reset_every))
+            assert [row["units"] for row in rows] == UNITS
+            for row in rows:
+                assert (row["prior"], row["reset_every"]) == (prior, reset_every)
+                assert row["batches"] == RECIPES["tuned"]
+                assert row["excess"] > 0
+                assert row["excess_per_character"] > 0
+                assert 0 <= row["reset_accuracy"] <= 1
+            # Of another size it is another network.
+            assert rows[0]["excess"] != rows[1]["excess"]
+
+
+def test_the_tables_of_the_studies_are_made_of_all_runs(inside):
+    recipes = files.read_csv(files.RECIPES)
+    assert [(row["model"], row["recipe"]) for row in recipes] == [
+        (name, recipe) for name in ("M1", "M3") for recipe in RECIPES
+    ]
+    for row in recipes:
+        assert (row["batches"], row["seeds"]) == (RECIPES[row["recipe"]], 2)
+        ends = [
+            files.read_csv(files.study_curve(row["model"], row["recipe"], n))[-1]["excess"]
+            for n in REPETITIONS
+        ]
+        # Written with six digits.
+        assert_allclose(row["excess"], np.mean(ends), rtol=1e-5)
+    assert len(files.read_csv(files.REGRET)) == len(recipes) * STEPS
+    assert len(files.read_csv(files.MEMORY)) == 2 * len(PERIODS) * len(UNITS)
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    # Two points in each doubling, those that round to the same number once.
+    [(1, [1]), (2, [1, 2]), (8, [1, 2, 3, 4, 6, 8]), (16, [1, 2, 3, 4, 6, 8, 11, 16])],
+)
+def test_points_of_a_curve_are_denser_where_it_falls(last, expected):
+    assert study_training.logarithmic(last) == expected
+
+
 class Elements(HTMLParser):
     """Every element of a page with its attributes."""
 
@@ -385,6 +672,46 @@ def test_report_points_to_files_that_exist(inside):
     assert {files.STEPS_AHEAD, files.PIXEL_HISTORY} < targets
     for target in targets:
         assert target.is_file()
+
+
+def report_in(folder: Path, outputs: Path, patch: pytest.MonkeyPatch, **rows: Any) -> str:
+    """The report on the outputs, with other tables of the studies."""
+    shutil.copytree(outputs, folder)
+    patch.chdir(folder)
+    shutil.rmtree(files.FIGURES)
+
+    def write_figure(name: str, figure: Any) -> None:
+        """Not drawn: that takes seconds, and they are not looked at."""
+        files.write_bytes(files.FIGURES / f"{name}.png", b"")
+
+    patch.setattr(files, "write_figure", write_figure)
+    for name, table in rows.items():
+        files.write_csv(getattr(files, name), table)
+    run_stage(patch, "report")
+    text = files.REPORT_MARKDOWN.read_text()
+    assert not re.search(r"\b(nan|inf|None)\b", text)
+    assert all(target.is_file() for target in linked(files.REPORT_MARKDOWN))
+    return text
+
+
+def test_studies_of_other_sequences_are_not_reported(outputs, tmp_path, monkeypatch):
+    """As where a model's alpha was changed and `make studies` not run since."""
+    recipes = files.read_csv(outputs / files.RECIPES)
+    other = [row | {"alpha": "(9 1 1)"} if row["model"] == "M1" else row for row in recipes]
+    text = report_in(tmp_path / "new", outputs, monkeypatch, RECIPES=other)
+    assert "The studies tell nothing of M1:" in text
+    assert "M3 reacts" in text
+    assert "M1 reacts" not in text
+
+
+def test_a_report_without_studies_is_complete(outputs, tmp_path, monkeypatch):
+    recipes = files.read_csv(outputs / files.RECIPES)
+    other = [row | {"reset_every": 7} for row in recipes]
+    text = report_in(tmp_path / "new", outputs, monkeypatch, RECIPES=other)
+    assert "The studies tell nothing of M1 and M3:" in text
+    assert " reacts " not in text
+    for table in (files.EXCESS, files.REGRET, files.MEMORY):
+        assert table.name not in text
 
 
 def test_every_figure_is_shown_somewhere(inside):
@@ -529,36 +856,86 @@ def test_usage_names_the_command_as_it_was_given(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
+    ("module", "arguments", "expected"),
     [
-        (["M9"], "error: params.yaml: meta.models: there is no 'M9'; allowed: M1, M3"),
-        ([], "usage: python -m pipeline.stages.train_meta NAME"),
-        (["M1", "M3"], "usage: python -m pipeline.stages.train_meta NAME"),
-        (["M1.alpha"], "error: "),
+        (
+            train_meta,
+            "M9",
+            "error: params.yaml: meta.models: there is no 'M9'; allowed: M1",
+        ),
+        (train_meta, "", "usage: python -m pipeline.stages.train_meta NAME"),
+        (train_meta, "M1 M3", "usage: python -m pipeline.stages.train_meta NAME"),
+        (train_meta, "M1.alpha", "error: params.yaml: meta.models: there is no 'M1.alpha'"),
+        (
+            study_training,
+            "M1 tuned",
+            "usage: python -m pipeline.stages.study_training NAME RECIPE REPETITION",
+        ),
+        (
+            study_training,
+            "M9 tuned 1",
+            "error: params.yaml: meta.models: there is no 'M9'; allowed: M1, M3",
+        ),
+        (
+            study_training,
+            "M1 best 1",
+            "error: params.yaml: meta.optimiser: there is no 'best'; allowed: published, ",
+        ),
+        (
+            study_training,
+            "M1 tuned one",
+            "error: REPETITION: got 'one'; allowed: a whole number",
+        ),
+        (
+            study_training,
+            "M1 tuned -1",
+            "error: REPETITION: got '-1'; allowed: a whole number",
+        ),
+        (
+            study_memory,
+            "biased",
+            "usage: python -m pipeline.stages.study_memory PRIOR RESET_EVERY",
+        ),
+        (
+            study_memory,
+            "flat 5",
+            "error: params.yaml: studies.memory.priors: there is no 'flat'; allowed: bal",
+        ),
+        (
+            study_memory,
+            "biased 2.5",
+            "error: RESET_EVERY: got '2.5'; allowed: a whole number",
+        ),
     ],
 )
 def test_a_wrong_operand_ends_the_stage_with_one_line(
-    tmp_path, monkeypatch, arguments, expected
+    tmp_path, monkeypatch, threads, module, arguments, expected
 ):
     monkeypatch.chdir(tmp_path)
-    write_params({})
-    monkeypatch.setattr(sys, "argv", ["train_meta", *arguments])
+    write_params(CHANGES)
+    name = module.__name__.split(".")[-1]
+    monkeypatch.setattr(sys, "argv", [name, *arguments.split()])
     with pytest.raises(SystemExit) as ended:
-        package.main(train_meta.run)
+        package.main(module.run)
     assert str(ended.value).startswith(expected)
     assert len(str(ended.value).splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+def received_by(run: Callable, patch: pytest.MonkeyPatch, *operands: str) -> None:
+    patch.setattr(sys, "argv", ["some", *operands])
+    package.main(run)
 
 
 def test_a_stage_receives_what_it_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_params({"seed": 7})
-    monkeypatch.setattr(sys, "argv", ["some", "M3"])
     received = {}
 
-    def run(name, seed, meta_model, meta_training, meta_models):
+    def run(name: str, seed, meta_model, meta_training, meta_models):
         received.update(locals())
 
-    package.main(run)
+    received_by(run, monkeypatch, "M3")
     loaded = params.load()
     assert received == {
         "name": "M3",
@@ -566,6 +943,29 @@ def test_a_stage_receives_what_it_names(tmp_path, monkeypatch):
         "meta_model": loaded.meta.models["M3"],
         "meta_training": loaded.meta.training,
         "meta_models": loaded.meta.models,
+        "received": received,
+    }
+
+
+def test_operands_come_in_the_order_and_as_the_type_that_a_stage_names(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_params({})
+    received = {}
+
+    def run(recipe: str, seed, optimiser, repetition: int, name: str, studies_memory):
+        received.update(locals())
+
+    received_by(run, monkeypatch, "tuned", "012", "M1")
+    loaded = params.load()
+    assert received == {
+        "recipe": "tuned",
+        "seed": loaded.seed,
+        "optimiser": loaded.meta.optimiser.tuned,
+        "repetition": 12,
+        "name": "M1",
+        "studies_memory": loaded.studies.memory,
         "received": received,
     }
 

@@ -1,8 +1,9 @@
-"""The stages of dvc.yaml, one module each: read, call, write.
+"""The stages of dvc.yaml and studies/dvc.yaml, one module each: read, call, write.
 
 A stage's `run` says by its arguments which sections of params.yaml it reads, and gets
-nothing else: `meta_training` is the section `meta.training`; `meta_model` is the one of
-`meta.models` that the command line names, and comes with `name`.
+nothing else: `meta_training` is the section `meta.training`. Arguments in OPERANDS come
+from the command line, in the order of `run`; one in ENTRIES is the entry of a section that
+the operand beside it names.
 """
 
 import inspect
@@ -11,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from pipeline import params
 
@@ -22,20 +23,32 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
+OPERANDS = ("name", "recipe", "repetition", "prior", "reset_every")
+ENTRIES = {
+    "meta_model": ("meta.models", "name"),
+    "optimiser": ("meta.optimiser", "recipe"),
+}
+
+
 def main(run: Callable) -> None:
     """Check all parameters, run a stage, and say in one line what went wrong."""
-    wanted = inspect.signature(run).parameters
-    operand = " NAME" if "name" in wanted else ""
-    if len(sys.argv) - 1 != len(operand.split()):
-        sys.exit(f"usage: python -m pipeline.stages.{Path(sys.argv[0]).stem}{operand}")
+    wanted = list(inspect.signature(run).parameters)
+    operands = [argument for argument in wanted if argument in OPERANDS]
+    given = dict(zip(operands, sys.argv[1:]))
+    if len(sys.argv) - 1 != len(operands):
+        words = [f"python -m pipeline.stages.{Path(sys.argv[0]).stem}", *operands]
+        sys.exit(f"usage: {' '.join([words[0], *map(str.upper, words[1:])])}")
     try:
         checked = params.load()
         arguments: dict[str, Any] = {}
         for argument in wanted:
-            if argument == "name":
-                arguments[argument] = sys.argv[1]
-            elif argument == "meta_model":
-                arguments[argument] = params.meta_model(checked, sys.argv[1])
+            if argument in operands:
+                kind = get_type_hints(run)[argument]
+                arguments[argument] = _operand(argument, given[argument], kind)
+            elif argument in ENTRIES:
+                section, operand = ENTRIES[argument]
+                entries = params.select(checked, section)
+                arguments[argument] = params.pick(entries, section, given[operand])
             else:
                 arguments[argument] = params.select(checked, argument.replace("_", "."))
         run(**arguments)
@@ -43,3 +56,11 @@ def main(run: Callable) -> None:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
     except KeyboardInterrupt:
         sys.exit("error: interrupted; run the same command again")
+
+
+def _operand(name: str, text: str, kind: type) -> str | int:
+    if kind is str:
+        return text
+    if not text.isdecimal():
+        raise ValueError(f"{name.upper()}: got {text!r:.40}; allowed: a whole number")
+    return int(text)

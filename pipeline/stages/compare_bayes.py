@@ -3,6 +3,7 @@
 import numpy as np
 
 from pipeline import (
+    bounds,
     comparison,
     dirichlet,
     files,
@@ -21,7 +22,7 @@ def run(
     meta_training: params.MetaTraining,
     meta_comparison: params.MetaComparison,
 ) -> None:
-    """Write the comparison, the bias by symbol, and a sequence of each kind to look at."""
+    """Write the comparison, the exact bounds, and a sequence of each kind to look at."""
     network.use_threads(threads)
     # Both priors of the write-up, each once; and the p that comes from no prior.
     priors = list(dict.fromkeys(model.alpha for model in meta_models.values()))
@@ -62,7 +63,13 @@ def run(
                     f"{name}-{which}-network": np.exp(learned[0]),
                     f"{name}-{which}-exact": np.exp(exact[0]),
                 }
+    limits: list[files.Record] = [
+        {"model": name} | row
+        for name, model in meta_models.items()
+        for row in bounds.bounds(model.alpha, model.reset_every)
+    ]
     files.write_csv(files.COMPARISON, table)
+    files.write_csv(files.BOUNDS, limits)
     files.write_csv(files.BIAS, bias)
     files.write_arrays(files.PREDICTIONS, pictured)
 

@@ -7,20 +7,14 @@ import numpy as np
 from pipeline import (
     dirichlet,
     files,
+    metatask,
     network,
     params,
     prediction,
     randomness,
     scores,
-    training,
 )
 from pipeline.stages import main
-
-# Longer gradients are cut to this Euclidean norm over all weights. At a constant rate a
-# single batch otherwise undoes, now and then, what hundreds have learned about when a
-# long period ends. Source: Pascanu et al. 2013, On the difficulty of training recurrent
-# neural networks, algorithm 1.
-CLIP_NORM = 0.1
 
 
 def run(
@@ -29,10 +23,11 @@ def run(
     threads: int,
     meta_model: params.MetaModel,
     meta_training: params.MetaTraining,
+    meta_optimiser_published: params.Optimiser,
 ) -> None:
     """Write the trained model and its curves."""
     network.use_threads(threads)
-    settings = meta_training
+    settings, recipe = meta_training, meta_optimiser_published
     alpha, reset_every = meta_model.alpha, meta_model.reset_every
 
     def fresh(purpose: str, count: int) -> np.ndarray:
@@ -47,16 +42,6 @@ def run(
         needed = -(-count // settings.batch_size)
         return np.concatenate(list(islice(batches, needed)))[:count]
 
-    characters = len(alpha) + 1
-    model = network.build(
-        channels=characters,
-        logits=characters,
-        cell=settings.cell,
-        units=settings.units,
-        dense=settings.dense,
-        seed=randomness.stream(seed, "weights", name),
-        name=name,
-    )
     # The training curve is of the sequences that training begins with.
     sets = {
         "train": fresh("train", settings.train_sequences),
@@ -69,6 +54,9 @@ def run(
         for which, sequences in sets.items()
     }
 
+    model = metatask.build(
+        len(alpha), settings, randomness.stream(seed, "weights", name), name
+    )
     curves: list[files.Record] = []
 
     def record(batch: int) -> None:
@@ -85,17 +73,9 @@ def run(
         curves.append(row)
 
     record(0)
-    batches = dirichlet.draw_batches(
-        randomness.stream(seed, "train", name),
-        alpha,
-        settings.batch_size,
-        settings.steps,
-        reset_every,
-    )
-    trainer = training.Trainer(model, settings.learning_rate)
-    trainer.optimizer.global_clipnorm = CLIP_NORM
-    for done in trainer.steps(islice(batches, settings.batches), settings.batches, name):
-        if done % settings.evaluate_every == 0 or done == settings.batches:
+    order = randomness.stream(seed, "train", name)
+    for done in metatask.train(model, alpha, reset_every, settings, recipe, order):
+        if done % settings.evaluate_every == 0 or done == recipe.batches:
             record(done)
     last = curves[-1]
     print(
