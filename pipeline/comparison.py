@@ -58,7 +58,7 @@ def regret(
     log_p: Float[np.ndarray, "N T K"],
     exact: Float[np.ndarray, "N T K"],
     known: Float[np.ndarray, "N T K"],
-) -> list[dict[str, float]]:
+) -> list[dict[str, int | float]]:
     """How far a predictor and the exact one are, at each step, from knowing p.
 
     The regret of q is KL(p || q) with the p that the period was drawn from, in nats: what
@@ -66,7 +66,8 @@ def regret(
     `cumulated` the sum of the differences up to and including this step. `_se` is the
     standard error over sequences.
 
-    Source: Ortega et al. 2019, Meta-learning of sequential strategies.
+    Cf. Genewein et al. 2023, Memory-based meta-learning on non-stationary distributions;
+    here the expectation over what comes takes the place of what came.
     """
     own, best = scores.kl(known, log_p), scores.kl(known, exact)
     columns = {
@@ -77,7 +78,7 @@ def regret(
     }
     table = []
     for t in range(log_p.shape[1]):
-        row: dict[str, float] = {"step": t}
+        row: dict[str, int | float] = {"step": t}
         for name, values in columns.items():
             row[name], row[f"{name}_se"] = scores.estimate(values[:, t])
         table.append(row)

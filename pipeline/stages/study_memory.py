@@ -30,6 +30,9 @@ def run(
     """Write the excess of each size after the same training."""
     network.use_threads(threads)
     alpha = params.pick(studies_memory.priors, "studies.memory.priors", prior)
+    if reset_every not in studies_memory.reset_every:
+        allowed = ", ".join(map(str, studies_memory.reset_every))
+        raise ValueError(f"RESET_EVERY: got {reset_every}; allowed: {allowed}")
     steps = meta_training.steps
     purpose = (prior, str(reset_every))
     rng = randomness.generator(seed, "memory test", *purpose)
