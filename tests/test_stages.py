@@ -699,7 +699,7 @@ def test_studies_of_other_sequences_are_not_reported(outputs, tmp_path, monkeypa
     recipes = files.read_csv(outputs / files.RECIPES)
     other = [row | {"alpha": "(9 1 1)"} if row["model"] == "M1" else row for row in recipes]
     text = report_in(tmp_path / "new", outputs, monkeypatch, RECIPES=other)
-    assert "The studies tell nothing of M1:" in text
+    assert "The committed studies tell nothing of M1 with" in text
     assert "M3 reacts" in text
     assert "M1 reacts" not in text
 
@@ -708,7 +708,7 @@ def test_a_report_without_studies_is_complete(outputs, tmp_path, monkeypatch):
     recipes = files.read_csv(outputs / files.RECIPES)
     other = [row | {"reset_every": 7} for row in recipes]
     text = report_in(tmp_path / "new", outputs, monkeypatch, RECIPES=other)
-    assert "The studies tell nothing of M1 and M3:" in text
+    assert "The committed studies tell nothing of M1 and M3 with" in text
     assert " reacts " not in text
     for table in (files.EXCESS, files.REGRET, files.MEMORY):
         assert table.name not in text

@@ -1,7 +1,6 @@
 """Draw the figures, hold ours against the published numbers, and write the report."""
 
 from importlib.metadata import version
-from pathlib import Path
 from platform import python_version
 
 from pipeline import (
@@ -90,8 +89,8 @@ def _meta_results(meta: params.Meta) -> meta_section.Results:
         if _same_source(row, meta.models.get(row["model"]))
     }
 
-    def study(path: Path) -> list[files.Record]:
-        return [row for row in files.read_csv(path) if row["model"] in studied]
+    def study(rows: list[files.Record]) -> list[files.Record]:
+        return [row for row in rows if row["model"] in studied]
 
     return meta_section.Results(
         comparison=files.read_csv(files.COMPARISON),
@@ -104,9 +103,9 @@ def _meta_results(meta: params.Meta) -> meta_section.Results:
         matrix=files.read_csv(files.MATRIX),
         simplex=files.read_csv(files.SIMPLEX),
         curves={name: files.read_csv(files.meta_curves(name)) for name in meta.models},
-        recipes=study(files.RECIPES),
-        excess=study(files.EXCESS),
-        regret=study(files.REGRET),
+        recipes=study(files.read_csv(files.RECIPES)),
+        excess=study(files.read_csv(files.EXCESS)),
+        regret=study(files.read_csv(files.REGRET)),
         memory=files.read_csv(files.MEMORY),
         missing=[name for name in meta.models if name not in studied],
     )
