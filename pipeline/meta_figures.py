@@ -85,7 +85,9 @@ def predictions(characters: np.ndarray, network: np.ndarray, exact: np.ndarray) 
             time, exact[:, symbol], color=EXACT, linestyle="--", linewidth=1, label="exact"
         )
         came = characters == symbol
-        panel.plot(time[came], np.full(came.sum(), 1.06), "|", color=colour, clip_on=False)
+        if came.any():  # a line of no points, not clipped, would upset the layout
+            above = np.full(came.sum(), 1.06)
+            panel.plot(time[came], above, "|", color=colour, clip_on=False)
         panel.set(ylim=(-0.03, 1.1), ylabel=f"p(character {symbol})")
         panel.set_yticks([0, 0.5, 1])
         panel.grid(visible=False)

@@ -162,7 +162,7 @@ def sufficiency(
         )
         sentences.append(
             f"{model}: predictions after the same counts in different orders lie "
-            f"{order:.5f} nats from their mean, with different pasts {past:.5f}: "
+            f"{order:.2g} nats from their mean, with different pasts {past:.2g}: "
             f"{100 * order / kl:.0f} % and {100 * past / kl:.0f} % of the KL to exact "
             "Bayes, to which neither order nor past matters."
         )

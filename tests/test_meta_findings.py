@@ -294,7 +294,7 @@ def test_sufficiency_has_spreads_leaks_and_readout():
     )
     assert spread.startswith("M1: predictions after the same counts in different orders")
     # Means over the two states: 0.001 of 0.004 each.
-    assert "lie 0.00100 nats from their mean, with different pasts 0.00100: " in spread
+    assert "lie 0.001 nats from their mean, with different pasts 0.001: " in spread
     assert "25 % and 25 % of the KL to exact Bayes" in spread
     assert leaked.startswith("M1, right after a reset: ")
     assert "changes p(symbol 1) by +0.01200 on average" in leaked
