@@ -15,7 +15,7 @@ help: ## this list
 demo: $(INSTALLED) ## the whole graph on bundled digits, in demo/; no download, under 3 minutes
 	python -m pipeline.demo
 
-reproduce: $(INSTALLED) ## dvc repro with params.yaml on MNIST; half an hour, or seconds if nothing changed
+reproduce: $(INSTALLED) ## dvc repro with params.yaml on MNIST; 20 minutes, or seconds if nothing changed
 	dvc repro
 
 studies: $(INSTALLED) ## seeds, recipes and sizes of question 3, an hour; then make reproduce
@@ -28,7 +28,8 @@ test: $(INSTALLED) ## lint, types and tests, under 5 minutes
 	mypy
 	pytest
 
-bench: $(INSTALLED) ## speed of exact in-painting beside the naive way, after make reproduce
+bench: $(INSTALLED) ## speed of training and exact in-painting, after make reproduce
+	python -m benchmarks.speed
 	python -m benchmarks.inpainting
 
 setup: $(INSTALLED) ## the environment alone
