@@ -61,12 +61,14 @@ BIAS = Path("reports/meta/bias.csv")
 PREDICTIONS = Path("reports/meta/predictions.npz")
 BOUNDS = Path("reports/meta/bounds.csv")
 
-# probe_meta
+# probe_knowledge
 HISTORIES = Path("reports/meta/histories.csv")
 LEAKS = Path("reports/meta/leaks.csv")
 READOUT = Path("reports/meta/readout.csv")
 HIDDEN_STATES = Path("reports/meta/states.csv")
 CONCENTRATION = Path("reports/meta/concentration.csv")
+
+# probe_offprior
 MATRIX = Path("reports/meta/matrix.csv")
 SIMPLEX = Path("reports/meta/simplex.csv")
 
@@ -86,7 +88,13 @@ REPORT_MARKDOWN = Path("reports/report.md")
 REPORT_HTML = Path("reports/report.html")
 
 # What decides the results, so that the report can name the commit that made it.
-SOURCES = ("pipeline", "params.yaml", "dvc.yaml", "requirements.lock")
+SOURCES = (
+    "pipeline",
+    "params.yaml",
+    "dvc.yaml",
+    "studies/dvc.yaml",
+    "requirements.lock",
+)
 
 
 def pixel_model(snapshot: str) -> Path:

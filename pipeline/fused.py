@@ -1,35 +1,70 @@
-"""The network of `network.build` by fused operations: the same function, twice as fast.
+"""The network of `network.build` by fused operations: the same function, in less time.
 
-Stock layers spend most of a step of the recurrent loop on starting small operations. Here
+A step of the recurrent loop is small: 128 rows of 32 units. Here
 
-- `_gru` steps through time with TensorFlow's own fused cell (GRUBlockCell), and back
-  through time with that cell's gradient; the gradients of the weights are one product each
-  after the loop, not one in every step;
-- `_affine` multiplies out fully connected layers between which no activation stands;
+- `_gru` takes a block of steps with TensorFlow's own fused cell (GRUBlockCell), one
+  operation each instead of a dozen, and back with that cell's gradient; the gradients of
+  the weights are products over the whole block;
+- `logits` goes from block to block and does the rest, the fully connected layers and
+  their gradients, while a block is in the cache; `stepper` does one step for those who
+  feed the network with what comes out of it;
+- `_fold` multiplies out fully connected layers between which no activation stands;
+- `_by_gate` makes the bias the weight of an input that is always one, so that its
+  gradient comes with that of the other weights;
 - `in_parts` cuts a batch so that its parts can run side by side, a thread for each.
 
 Numbers differ from the stock layers' by rounding only: either is as near to the same
 computation in double precision.
 """
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
 
 from pipeline import network
 
+# Steps that are taken together. What a block of a batch of hundreds touches fits into a
+# processor's own cache, and little of a last block goes to waste with 784 or 100 steps.
+BLOCK = 20
+
+Affine = tuple[tf.Tensor, tf.Tensor]
+
 
 def obstacle(model: keras.Model) -> str | None:
-    """Why a model has to run as stock layers, in words; None where it need not."""
+    """Why a model has to run as stock layers, in words; None where it need not.
+
+    On a GPU they do too. Keras uses cuDNN there for an LSTM; this form of the GRU has no
+    kernel in cuDNN.
+    """
     first, *others = model.layers[1:]
-    if tf.config.list_physical_devices("GPU"):
+    if _gpu():
         return "there is a GPU"
     if not (isinstance(first, keras.layers.GRU) and not first.reset_after):
         return "the first layer is not a GRU with the reset before the product"
     if any(isinstance(layer, keras.layers.RNN) for layer in others):
         return "recurrent layers are stacked"
+    if not all(map(_as_built, model.layers[1:])):
+        return "a layer is not one that network.build makes"
     return None
+
+
+def _gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def _as_built(layer: keras.layers.Layer) -> bool:
+    """Whether a GRU, a fully connected layer or a ReLU is what `network.build` makes."""
+    if isinstance(layer, keras.layers.GRU):
+        functions = (layer.activation, layer.recurrent_activation)
+        usual = functions == (keras.activations.tanh, keras.activations.sigmoid)
+        return usual and layer.use_bias and not layer.go_backwards
+    if isinstance(layer, keras.layers.Dense):
+        return layer.activation is keras.activations.linear and layer.use_bias
+    return isinstance(layer, keras.layers.ReLU) and (
+        layer.max_value is None and not layer.negative_slope and not layer.threshold
+    )
 
 
 def logits(model: keras.Model, symbols: tf.Tensor) -> tf.Tensor:
@@ -39,127 +74,181 @@ def logits(model: keras.Model, symbols: tf.Tensor) -> tf.Tensor:
     """
     if obstacle(model):
         return network.logits(model, symbols)
-    elements = network.shift(network.encode(symbols, model.input_shape[-1]))
     recurrent, *others = model.layers[1:]
-    hidden = _gru(tf.transpose(elements, [1, 0, 2]), *_by_gate(recurrent.cell))
-    time, batch = tf.unstack(tf.shape(hidden)[:2])
-    flat = tf.reshape(hidden, [-1, recurrent.units])
-    for layers in _between_activations(others):
-        flat = _affine(layers, flat) if layers else tf.nn.relu(flat)
-    by_time = tf.reshape(flat, [time, batch, model.output_shape[-1]])
-    return tf.transpose(by_time, [1, 0, 2])
+    weights, outputs = _by_gate(recurrent.cell), _outputs(others)
+    elements = network.shift(network.encode(symbols, model.input_shape[-1]))
+    blocks = _in_blocks(_with_one(elements))
+    count, batch = tf.shape(blocks)[0], tf.shape(symbols)[0]
+
+    def advance(number, h, predicted):
+        states, h = _gru(blocks[number], h, *weights)
+        flat = _head(outputs, tf.reshape(states, [-1, recurrent.units]))
+        return number + 1, h, predicted.write(number, flat)
+
+    start = tf.zeros([batch, recurrent.units])
+    predicted = tf.TensorArray(
+        tf.float32, count, element_shape=[None, model.output_shape[-1]]
+    )
+    *_, predicted = tf.while_loop(
+        lambda number, *_: number < count, advance, (0, start, predicted)
+    )
+    by_time = tf.reshape(predicted.concat(), [count * BLOCK, batch, model.output_shape[-1]])
+    return tf.transpose(by_time[: tf.shape(symbols)[1]], [1, 0, 2])
+
+
+def stepper(model: keras.Model) -> Callable[[tf.Tensor, list], tuple[tf.Tensor, list]]:
+    """A function that advances a model by one element, as `network.step` does.
+
+    Made outside a loop and called inside, so that weights are rearranged once.
+    """
+    if obstacle(model):
+        return functools.partial(network.step, model)
+    recurrent, *others = model.layers[1:]
+    cell, outputs = _cell(*_by_gate(recurrent.cell)), _outputs(others)
+
+    def step(elements: tf.Tensor, state: list) -> tuple[tf.Tensor, list]:
+        [[h]] = state
+        *_, h = cell(_with_one(elements), h)
+        return _head(outputs, h), [[h]]
+
+    return step
 
 
 def in_parts(symbols: tf.Tensor) -> list[tf.Tensor]:
     """The rows of a batch in as many runs, of nearly the same length, as there are threads.
 
-    `network.use_threads` says how many; without it the batch stays whole.
+    `network.use_threads` says how many; without it, and on a GPU, the batch stays whole.
+    No run is empty where the number of rows is known beforehand.
     """
-    parts = tf.config.threading.get_inter_op_parallelism_threads() or 1
     rows = tf.shape(symbols)[0]
+    parts = 1 if _gpu() else min(network.threads(), symbols.shape[0] or network.threads())
     return [
         symbols[rows * part // parts : rows * (part + 1) // parts] for part in range(parts)
     ]
 
 
-def _by_gate(cell: keras.layers.GRUCell) -> tuple[tf.Tensor, ...]:
-    """Weights as the fused cell wants them: gates (reset, update), then the candidate.
+def _with_one(elements: tf.Tensor) -> tf.Tensor:
+    """(..., channels) to (..., channels + 1): the last is one, for the bias."""
+    return tf.concat([elements, tf.ones_like(elements[..., :1])], axis=-1)
 
-    Input and state are one vector to it, (channels + units), and Keras' order of gates is
+
+def _by_gate(cell: keras.layers.GRUCell) -> tuple[tf.Tensor, tf.Tensor]:
+    """Weights as `_gru` wants them: of the gates (reset, update), and of the candidate.
+
+    Their rows belong to the input, the bias and the state. Keras' order of gates is
     update, reset, candidate.
     """
-    joined = tf.concat([cell.kernel, cell.recurrent_kernel], axis=0)
+    bias = tf.convert_to_tensor(cell.bias)[tf.newaxis]
+    joined = tf.concat([cell.kernel, bias, cell.recurrent_kernel], axis=0)
     update, reset, candidate = tf.split(joined, 3, axis=1)
-    update_bias, reset_bias, candidate_bias = tf.split(tf.convert_to_tensor(cell.bias), 3)
-    return (
-        tf.concat([reset, update], axis=1),
-        candidate,
-        tf.concat([reset_bias, update_bias], axis=0),
-        candidate_bias,
-    )
+    return tf.concat([reset, update], axis=1), candidate
+
+
+def _in_blocks(elements: tf.Tensor) -> tf.Tensor:
+    """(batch, time, channels) to (blocks, BLOCK, batch, channels), zeros after the end.
+
+    Nothing that comes after an element changes its prediction, so the zeros are harmless.
+    """
+    batch, time = tf.unstack(tf.shape(elements)[:2])
+    count = (time + BLOCK - 1) // BLOCK
+    padded = tf.pad(elements, [[0, 0], [0, count * BLOCK - time], [0, 0]])
+    by_time = tf.transpose(padded, [1, 0, 2])
+    return tf.reshape(by_time, [count, BLOCK, batch, elements.shape[-1]])
+
+
+def _cell(w_gates: tf.Tensor, w_candidate: tf.Tensor) -> Callable[..., tuple]:
+    """One step from (x, h) to (r, u, c, h'), the equations of `_gru`."""
+    units = w_candidate.shape[1]
+    none = {"b_ru": tf.zeros([2 * units]), "b_c": tf.zeros([units])}
+
+    def step(x: tf.Tensor, h: tf.Tensor) -> tuple:
+        return tf.raw_ops.GRUBlockCell(x=x, h_prev=h, w_ru=w_gates, w_c=w_candidate, **none)
+
+    return step
 
 
 @tf.custom_gradient
-def _gru(elements, w_gates, w_candidate, b_gates, b_candidate):
-    """All states (time, batch, units) of a GRU that starts from zeros.
+def _gru(elements, h, w_gates, w_candidate):
+    """BLOCK steps of a GRU.
 
-    r, u = sigmoid([x, h] W_gates + b_gates);  c = tanh([x, r h] W_candidate + b_candidate);
-    h' = u h + (1 - u) c.
+    r, u = sigmoid([x, h] W_gates);  c = tanh([x, r h] W_candidate);  h' = u h + (1 - u) c.
 
     Args:
-        elements: x, (time, batch, channels); no gradient is computed for it.
+        elements: x, (BLOCK, batch, channels), the last channel one; no gradient is
+            computed for it.
+        h: the state before the first step, (batch, units).
         w_gates: (channels + units, 2 units), of r and u.
         w_candidate: (channels + units, units), of c.
-        b_gates: (2 units,).
-        b_candidate: (units,).
+
+    Returns:
+        All states, (BLOCK, batch, units), and the last of them.
 
     Source: Cho et al. 2014, Learning phrase representations using RNN encoder-decoder,
     eqs. 5 to 8.
     """
-    weights = {
-        "w_ru": w_gates,
-        "w_c": w_candidate,
-        "b_ru": b_gates,
-        "b_c": b_candidate,
-    }
-    time, units = tf.shape(elements)[0], w_candidate.shape[1]
-    start = tf.zeros([tf.shape(elements)[1], units])
+    step, inputs = _cell(w_gates, w_candidate), tf.unstack(elements, BLOCK)
+    steps, states = [], [h]
+    for x in inputs:
+        *gates, h = step(x, states[-1])
+        steps.append(gates)
+        states.append(h)
 
-    def forward(t, h, *saved):
-        r, u, c, h = tf.raw_ops.GRUBlockCell(x=elements[t], h_prev=h, **weights)
-        return t + 1, h, *_write(saved, t, (r, u, c, h))
-
-    saved = _arrays(time, (units, units, units, units))
-    _, _, *saved = tf.while_loop(lambda t, *_: t < time, forward, (0, start, *saved))
-    r, u, c, h = (array.stack() for array in saved)
-
-    def gradient(d_h_output):
-        h_prev = tf.concat([start[tf.newaxis], h[:-1]], axis=0)
-
-        def backward(t, d_h, *saved):
-            _, d_h, d_candidate, d_gates = tf.raw_ops.GRUBlockCellGrad(
-                x=elements[t],
-                h_prev=h_prev[t],
-                r=r[t],
-                u=u[t],
-                c=c[t],
-                d_h=d_h + d_h_output[t],
-                **weights,
+    def gradient(d_states, d_h):
+        d_gates: list[tf.Tensor] = []
+        d_candidate: list[tf.Tensor] = []
+        for t, d_state in reversed(list(enumerate(tf.unstack(d_states, BLOCK)))):
+            r_t, u_t, c_t = steps[t]
+            _, d_h, of_candidate, of_gates = tf.raw_ops.GRUBlockCellGrad(
+                x=inputs[t],
+                h_prev=states[t],
+                r=r_t,
+                u=u_t,
+                c=c_t,
+                d_h=d_h + d_state,
+                w_ru=w_gates,
+                w_c=w_candidate,
+                b_ru=tf.zeros([w_gates.shape[1]]),
+                b_c=tf.zeros([w_candidate.shape[1]]),
             )
-            return t - 1, d_h, *_write(saved, t, (d_gates, d_candidate))
-
-        saved = _arrays(time, (2 * units, units))
-        _, _, *saved = tf.while_loop(
-            lambda t, *_: t >= 0, backward, (time - 1, tf.zeros_like(start), *saved)
-        )
-        d_gates, d_candidate = (array.stack() for array in saved)
+            d_gates.insert(0, of_gates)
+            d_candidate.insert(0, of_candidate)
+        h_prev, r = tf.stack(states[:-1]), tf.stack([r for r, _, _ in steps])
         return (
             None,
-            tf.concat([_product(elements, d_gates), _product(h_prev, d_gates)], axis=0),
-            tf.concat(
-                [_product(elements, d_candidate), _product(r * h_prev, d_candidate)], axis=0
-            ),
-            tf.reduce_sum(d_gates, axis=[0, 1]),
-            tf.reduce_sum(d_candidate, axis=[0, 1]),
+            d_h,
+            _products((elements, h_prev), tf.stack(d_gates)),
+            _products((elements, r * h_prev), tf.stack(d_candidate)),
         )
 
-    return h, gradient
+    return (tf.stack(states[1:]), h), gradient
 
 
-def _arrays(time: tf.Tensor, widths: tuple[int, ...]) -> list[tf.TensorArray]:
-    return [
-        tf.TensorArray(tf.float32, time, element_shape=[None, width]) for width in widths
-    ]
+def _products(inputs: tuple[tf.Tensor, ...], d_outputs: tf.Tensor) -> tf.Tensor:
+    """Gradient of the weights W in [inputs] W, summed over time and batch."""
+    flat = tf.reshape(d_outputs, [-1, d_outputs.shape[-1]])
+    return tf.concat(
+        [
+            tf.matmul(tf.reshape(values, [-1, values.shape[-1]]), flat, transpose_a=True)
+            for values in inputs
+        ],
+        axis=0,
+    )
 
 
-def _write(arrays, t, values) -> list[tf.TensorArray]:
-    return [array.write(t, value) for array, value in zip(arrays, values)]
+def _outputs(layers: list[keras.layers.Layer]) -> list[Affine | None]:
+    """What follows the recurrent layer: affine maps, and None for each ReLU."""
+    return [_fold(run) if run else None for run in _between_activations(layers)]
 
 
-def _product(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-    """Sum over time and batch of the outer products of two vectors."""
-    flat = (tf.reshape(values, [-1, values.shape[-1]]) for values in (one, other))
-    return tf.matmul(*flat, transpose_a=True)
+def _head(outputs: list[Affine | None], states: tf.Tensor) -> tf.Tensor:
+    """Logits (rows, L) of states (rows, units)."""
+    for affine in outputs:
+        if affine:
+            kernel, bias = affine
+            states = tf.matmul(states, kernel) + bias
+        else:
+            states = tf.nn.relu(states)
+    return states
 
 
 def _between_activations(layers: list[keras.layers.Layer]) -> Iterator[list]:
@@ -176,8 +265,8 @@ def _between_activations(layers: list[keras.layers.Layer]) -> Iterator[list]:
     yield run
 
 
-def _affine(layers: list[keras.layers.Dense], inputs: tf.Tensor) -> tf.Tensor:
-    """Fully connected layers without an activation between them, as a single one.
+def _fold(layers: list[keras.layers.Dense]) -> Affine:
+    """Kernel and bias of fully connected layers without an activation between them.
 
     (x A + a) B + b = x (A B) + (a B + b): as wide as the last layer only. Multiplied from
     the last one, which is the narrowest.
@@ -187,4 +276,4 @@ def _affine(layers: list[keras.layers.Dense], inputs: tf.Tensor) -> tf.Tensor:
     for layer in reversed(earlier):
         bias = tf.linalg.matvec(kernel, layer.bias, transpose_a=True) + bias
         kernel = tf.matmul(layer.kernel, kernel)
-    return tf.matmul(inputs, kernel) + bias
+    return kernel, bias

@@ -15,11 +15,11 @@ import numpy as np
 import tensorflow as tf
 from jaxtyping import Float, Float64, Int, UInt8
 
-from pipeline import completions, network
+from pipeline import completions, fused, network
 
 # States that are advanced together: enough to keep the processor busy, few enough to stay
 # in its cache.
-ROWS = 8192
+ROWS = 2048
 
 
 class CompletionScores(NamedTuple):
@@ -50,15 +50,18 @@ def score_completions(
     shape = len(images), 2 ** missing.shape[1]
     scores = CompletionScores(np.empty(shape), np.empty(shape))
     follow = _follow(model)
-    # Images that split at about the same time keep the number of states even.
-    order = np.argsort(missing[:, 0]) if missing.shape[1] else np.arange(len(images))
-    for chunk in _chunks(order, ROWS >> missing.shape[1]):
+
+    def of_chunk(chunk: np.ndarray) -> None:
         tree = _grow(images[chunk], missing[chunk])
         totals = follow(
             len(chunk), tree.value, tree.start, tree.born, tree.birth, tree.is_missing
         )
         for total, target in zip(totals, scores):
             target[chunk[tree.image], tree.completion] = total.numpy()
+
+    # Images that split at about the same time keep the number of states even.
+    order = np.argsort(missing[:, 0]) if missing.shape[1] else np.arange(len(images))
+    network.side_by_side(of_chunk, _chunks(order, ROWS >> missing.shape[1]))
     return scores
 
 
@@ -120,18 +123,18 @@ def _offsets(parts: list[np.ndarray]) -> Int[np.ndarray, "starts"]:
     return np.cumsum([0, *map(len, parts)])
 
 
-@functools.cache
+@functools.lru_cache(network.COMPILED)
 def _follow(model: keras.Model):
     """Compiled: advance all states of a tree; both totals of each row at the end."""
 
     @tf.function(reduce_retracing=True)
     def follow(count, value, start, born, birth, is_missing):
-        state = network.initial_state(model, count)
+        step, state = fused.stepper(model), network.initial_state(model, count)
         element = tf.zeros((count, 1))
         # Double precision: a posterior is a small difference of large sums.
         joint, past = tf.zeros(count, tf.float64), tf.zeros(count, tf.float64)
         for t in tf.range(tf.shape(start)[0] - 1):
-            logit, state = network.step(model, element, state)
+            logit, state = step(element, state)
             parents = born[birth[t] : birth[t + 1]]
             logit, state, joint, past = tf.nest.map_structure(
                 lambda rows: tf.concat([rows, tf.gather(rows, parents)], 0),  # noqa: B023
@@ -231,15 +234,17 @@ def generate(
     shape, pixels = images.shape, images.shape[-1]
     arrays = images, free, uniform.astype(np.float32)
     rows = [array.reshape(-1, pixels) for array in arrays]
-    parts = [
-        [part.numpy() for part in run(*(tf.constant(array[chunk]) for array in rows))]
-        for chunk in _chunks(np.arange(len(rows[0])), ROWS)
-    ]
+    parts = network.side_by_side(
+        lambda chunk: [
+            part.numpy() for part in run(*(tf.constant(array[chunk]) for array in rows))
+        ],
+        _chunks(np.arange(len(rows[0])), ROWS),
+    )
     values, nats = (np.concatenate(part).reshape(shape) for part in zip(*parts))
     return values, nats
 
 
-@functools.cache
+@functools.lru_cache(network.COMPILED)
 def _generate(model: keras.Model):
     """Compiled: all rows from the first pixel to the last."""
 
@@ -249,13 +254,14 @@ def _generate(model: keras.Model):
         bound = tf.transpose(tf.math.log(uniform) - tf.math.log1p(-uniform))
         own = tf.transpose(tf.cast(images, tf.float32))
         free = tf.transpose(free)
+        step = fused.stepper(model)
         state = network.initial_state(model, tf.shape(images)[0])
         element = tf.zeros((tf.shape(images)[0], 1))
         steps = tf.shape(own)[0]
         values = tf.TensorArray(tf.uint8, steps)
         nats = tf.TensorArray(tf.float32, steps)
         for t in tf.range(steps):
-            logit, state = network.step(model, element, state)
+            logit, state = step(element, state)
             logit = logit[:, 0]
             nats = nats.write(t, tf.nn.sigmoid_cross_entropy_with_logits(own[t], logit))
             drawn = tf.cast(logit > bound[t], tf.float32)
@@ -267,5 +273,7 @@ def _generate(model: keras.Model):
 
 
 def _chunks(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), max(1, size)):
-        yield rows[start : start + max(1, size)]
+    """Runs of at most `size` rows, and no fewer runs than there are threads."""
+    size = max(1, min(size, -(-len(rows) // network.threads())))
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]

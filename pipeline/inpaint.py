@@ -6,6 +6,7 @@ fresh clone, with the committed final network. `inpaint` is the same as a functi
 
 import argparse
 import io
+import os
 import sys
 from pathlib import Path
 from tokenize import TokenError
@@ -17,7 +18,17 @@ import numpy as np
 from jaxtyping import Float, Int, Integer, UInt8
 from tqdm import tqdm
 
-from pipeline import completions, figures, files, infill, masks, randomness, scores, tables
+from pipeline import (
+    completions,
+    figures,
+    files,
+    infill,
+    masks,
+    network,
+    randomness,
+    scores,
+    tables,
+)
 from pipeline.images import PIXELS, SIDE
 
 MOST_MISSING = 12
@@ -255,4 +266,5 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    network.use_threads(os.cpu_count() or 1)
     main()

@@ -5,20 +5,43 @@ below is the only place that says so: everybody else hands over unshifted sequen
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+# Models whose compiled functions are kept; older ones are forgotten with their models.
+COMPILED = 16
 
-def use_threads(threads: int) -> None:
-    """Fix the number of threads of one operation; call before TensorFlow computes anything.
+Chunk = TypeVar("Chunk")
+Result = TypeVar("Result")
 
-    Another number of threads changes the order of summation and so the last bits.
+
+def use_threads(count: int) -> None:
+    """Compute `count` things side by side; call before TensorFlow computes anything.
+
+    A batch is cut into as many parts (`fused.in_parts`, `side_by_side`), and each operation
+    has one thread: to share out operations as small as a step of the network costs more
+    than it saves. Another number changes the order of summation and so the last bits.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(count)
+
+
+def threads() -> int:
+    """The number that `use_threads` has set; one without it."""
+    return tf.config.threading.get_inter_op_parallelism_threads() or 1
+
+
+def side_by_side(
+    compute: Callable[[Chunk], Result], chunks: Iterable[Chunk]
+) -> list[Result]:
+    """What `compute` makes of each chunk, in order, a thread for as many as there are."""
+    with ThreadPoolExecutor(threads()) as pool:
+        return list(pool.map(compute, chunks))
 
 
 def build(

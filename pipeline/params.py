@@ -240,6 +240,11 @@ class Memory:
         Field(min_length=1, max_length=8),
     ]
 
+    @field_validator("units", "reset_every")
+    @classmethod
+    def _each_once(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        return _ascending(values)
+
 
 @dataclass(frozen=True, config=STRICT)
 class Studies:

@@ -1,6 +1,8 @@
 """What the network says about sequences: conditionals, likelihoods, and rollouts."""
 
 import functools
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -9,9 +11,28 @@ from jaxtyping import Float, UInt8
 
 from pipeline import fused, network, scores
 
+# Continuations that are advanced together: enough to keep a processor busy, few enough to
+# stay in its cache.
+ROWS = 1000
+# Elements, of all sequences together, that are predicted in one forward pass; it changes
+# memory and time, not the result.
+ELEMENTS = 256 * 784
+
+
+class Rollout(NamedTuple):
+    """Continuations of N images by one network.
+
+    pixels: their values.
+    log_p: log probabilities of paper and ink at each step given the continuation's own
+        past.
+    """
+
+    pixels: UInt8[np.ndarray, "N samples unknown"]
+    log_p: Float[np.ndarray, "N samples unknown 2"]
+
 
 def log_p_next(
-    model: keras.Model, symbols: UInt8[np.ndarray, "N T"], batch_size: int = 512
+    model: keras.Model, symbols: UInt8[np.ndarray, "N T"]
 ) -> Float[np.ndarray, "N T K"]:
     """Log probability of each possible symbol at t given the symbols before t.
 
@@ -20,28 +41,23 @@ def log_p_next(
     Args:
         model: from `network.build`, or one loaded from a file.
         symbols: values 0 .. K-1.
-        batch_size: sequences in one forward pass; changes memory, not the result.
 
     Returns:
         float32, natural logarithms; K = 2 for a network with one logit.
     """
-    logits = [
-        part.numpy()
-        for start in range(0, len(symbols), batch_size)
-        for part in _logits(model)(tf.constant(symbols[start : start + batch_size]))
-    ]
-    return scores.log_p_from_logits(np.concatenate(logits))
+    logits, rows = _logits(model), max(1, ELEMENTS // symbols.shape[1])
+    chunks = (symbols[start : start + rows] for start in range(0, len(symbols), rows))
+    return np.concatenate(
+        network.side_by_side(
+            lambda chunk: scores.log_p_from_logits(logits(tf.constant(chunk)).numpy()),
+            chunks,
+        )
+    )
 
 
-@functools.cache
+@functools.lru_cache(network.COMPILED)
 def _logits(model: keras.Model):
-    """Logits of a batch of sequences, its parts side by side."""
-
-    @tf.function(reduce_retracing=True)
-    def compute(symbols):
-        return [fused.logits(model, part) for part in fused.in_parts(symbols)]
-
-    return compute
+    return tf.function(functools.partial(fused.logits, model), reduce_retracing=True)
 
 
 def hidden_states(
@@ -55,74 +71,84 @@ def hidden_states(
 
 
 def rollout(
-    model: keras.Model,
+    models: Sequence[keras.Model],
     known: UInt8[np.ndarray, "N first"],
     uniform: Float[np.ndarray, "N samples unknown"],
-) -> tuple[
-    UInt8[np.ndarray, "N samples unknown"], Float[np.ndarray, "N samples unknown 2"]
-]:
-    """Continue binary sequences, the network fed with its own predictions.
+) -> list[Rollout]:
+    """Continue binary sequences, each network fed with its own predictions.
 
     The pixel at t is one where p(x_t = 1 | what came before) > u_t. With u uniform on
     [0, 1) this draws from the network; with u = 1/2 everywhere it takes the likelier
-    value (argmax). The known prefix is read once and the state carried on.
+    value (argmax). The known prefix is read once and the state carried on; all networks
+    go through one compiled loop.
 
     Args:
-        model: a network with one logit.
+        models: networks with one logit.
         known: the pixels that all continuations of an image start from, at least one.
-        uniform: the numbers u, one row for each continuation of each image.
+        uniform: the numbers u, one row for each continuation of each image; every network
+            gets the same.
 
     Returns:
-        The continuations, and the log probabilities of paper and ink at each of their steps
-        given the continuation's own past.
+        The continuations by each network.
     """
-    samples = uniform.shape[1]
-    state, last = _read(model)(tf.constant(known))
-    state, last = tf.nest.map_structure(
-        lambda values: tf.repeat(values, samples, axis=0), (state, last)
-    )
-    thresholds = tf.constant(uniform.reshape(-1, uniform.shape[2]), tf.float32)
-    pixels, logits = _continue(model)(state, last, thresholds)
-    return (
-        pixels.numpy().reshape(uniform.shape),
-        scores.log_p_from_logits(logits.numpy().reshape(*uniform.shape, 1)),
-    )
+    samples, unknown = uniform.shape[1:]
+    images = max(1, ROWS // samples)
+    go_on = _go_on(tuple(models))
+
+    def of_chunk(start: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        rows = slice(start, start + images)
+        thresholds = tf.constant(uniform[rows].reshape(-1, unknown), tf.float32)
+        results = go_on(tf.constant(known[rows]), thresholds)
+        return [
+            (
+                pixels.numpy().reshape(-1, samples, unknown),
+                scores.log_p_from_logits(logits.numpy().reshape(-1, samples, unknown, 1)),
+            )
+            for pixels, logits in results
+        ]
+
+    chunks = network.side_by_side(of_chunk, range(0, len(known), images))
+    return [Rollout(*map(np.concatenate, zip(*parts))) for parts in zip(*chunks)]
 
 
-@functools.cache
-def _read(model: keras.Model):
-    """The state after all but the last known pixel, and that last pixel (N, 1)."""
-
-    @tf.function(reduce_retracing=True)
-    def read(known):
-        elements = network.encode(known, 1)
-        state = network.initial_state(model, tf.shape(known)[0])
-        first = tf.zeros_like(elements[:, 0])
-        _, state = network.step(model, first, state)
-        for t in tf.range(tf.shape(known)[1] - 1):
-            _, state = network.step(model, elements[:, t], state)
-        return state, elements[:, -1]
-
-    return read
-
-
-@functools.cache
-def _continue(model: keras.Model):
-    """Step from the last known pixel through all unknown ones."""
+@functools.lru_cache(network.COMPILED)
+def _go_on(models: tuple[keras.Model, ...]):
+    """Compiled: read what is known, repeat the state for every continuation, go on."""
 
     @tf.function(reduce_retracing=True)
-    def go_on(state, last, thresholds):
-        steps = tf.shape(thresholds)[1]
+    def go_on(known, thresholds):
+        steppers = [fused.stepper(model) for model in models]
+        elements = network.shift(network.encode(known, 1))
+        images, rows = tf.shape(known)[0], tf.shape(thresholds)[0]
+        states = [network.initial_state(model, images) for model in models]
+        for t in tf.range(tf.shape(known)[1]):
+            states = [
+                step(elements[:, t], state)[1] for step, state in zip(steppers, states)
+            ]
+        states, last = tf.nest.map_structure(
+            lambda values: tf.repeat(values, rows // images, axis=0),
+            (states, network.encode(known[:, -1], 1)),
+        )
+        lasts, count = [last for _ in models], tf.shape(thresholds)[1]
         # On the scale of logits the comparison p > u is logit > log u - log(1 - u).
-        bounds = tf.math.log(thresholds) - tf.math.log1p(-thresholds)
-        pixels = tf.TensorArray(tf.float32, steps)
-        logits = tf.TensorArray(tf.float32, steps)
-        for t in tf.range(steps):
-            logit, state = network.step(model, last, state)
-            last = tf.cast(logit > bounds[:, t, tf.newaxis], tf.float32)
-            pixels = pixels.write(t, last[:, 0])
-            logits = logits.write(t, logit[:, 0])
-        by_row = tf.transpose(pixels.stack()), tf.transpose(logits.stack())
-        return tf.cast(by_row[0], tf.uint8), by_row[1]
+        bounds = tf.transpose(tf.math.log(thresholds) - tf.math.log1p(-thresholds))
+        drawn = [tf.TensorArray(tf.float32, count) for _ in models]
+        predicted = [tf.TensorArray(tf.float32, count) for _ in models]
+        for t in tf.range(count):
+            after = [
+                step(last, state) for step, last, state in zip(steppers, lasts, states)
+            ]
+            states = [state for _, state in after]
+            lasts = [
+                tf.cast(logit > bounds[t, :, tf.newaxis], tf.float32) for logit, _ in after
+            ]
+            drawn = [array.write(t, last[:, 0]) for array, last in zip(drawn, lasts)]
+            predicted = [
+                array.write(t, logit[:, 0]) for array, (logit, _) in zip(predicted, after)
+            ]
+        return [
+            (tf.cast(tf.transpose(pixels.stack()), tf.uint8), tf.transpose(logits.stack()))
+            for pixels, logits in zip(drawn, predicted)
+        ]
 
     return go_on

@@ -1,13 +1,20 @@
 """The fast path of training against the stock layers and against finite differences."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import KINDS
 
-from pipeline import fused, network, training
+from pipeline import files, fused, network, training
+
+ROOT = Path(__file__).parents[1]
+MODELS = sorted((ROOT / files.PIXEL_MODELS).glob("*.keras"))
+
+pytestmark = pytest.mark.usefixtures("threads")
 
 
 def build(logits: int = 1, dense: tuple[int, ...] = (6, 5), **changes) -> keras.Model:
@@ -61,6 +68,40 @@ def test_logits_are_those_of_the_stock_layers(settings):
     assert fast.shape == (*sequences.shape, settings["logits"])
 
 
+@pytest.mark.parametrize("time", [1, 2, fused.BLOCK, fused.BLOCK + 1, 2 * fused.BLOCK])
+def test_any_length_fills_its_blocks(time):
+    model = randomise(build(logits=4))
+    sequences = symbols(4, time=time)
+    fast, stock = fused.logits(model, sequences), network.logits(model, sequences)
+    np.testing.assert_allclose(fast, stock, atol=2e-6)
+    for one, other in zip(
+        gradients(fused.logits, model, sequences),
+        gradients(network.logits, model, sequences),
+    ):
+        # With one element alone the state before it is zero, and so are gradients.
+        assert np.linalg.norm(one - other) <= 1e-5 * np.linalg.norm(other) + 1e-9
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"logits": 4, "dense": ()}, {"cell": "lstm"}, {"units": (7, 3)}]
+)
+def test_a_step_is_that_of_the_stock_layers(changes):
+    model = randomise(build(**changes))
+    sequences = symbols(changes.get("logits", 1))
+    elements = network.shift(network.encode(sequences, model.input_shape[-1]))
+    step = fused.stepper(model)
+    ours = theirs = network.initial_state(model, len(sequences))
+    for t in range(sequences.shape[1]):
+        fast, ours = step(elements[:, t], ours)
+        stock, theirs = network.step(model, elements[:, t], theirs)
+        np.testing.assert_allclose(fast, stock, atol=2e-6)
+        tf.nest.assert_same_structure(ours, theirs)
+
+
+def test_no_sequences_have_no_logits():
+    assert fused.logits(build(logits=4), symbols(4)[:0]).shape == (0, 23, 4)
+
+
 @each_network
 def test_gradients_are_those_of_the_stock_layers(settings):
     model = randomise(build(**settings))
@@ -73,7 +114,7 @@ def test_gradients_are_those_of_the_stock_layers(settings):
 
 def test_gradients_are_finite_differences():
     model = randomise(build(logits=4, dense=(6, 5)))
-    sequences = symbols(4, rows=4, time=9)
+    sequences = symbols(4, rows=4, time=fused.BLOCK + 3)
 
     def loss() -> float:
         logits = np.asarray(fused.logits(model, sequences), np.float64)
@@ -126,9 +167,23 @@ def test_a_step_does_not_depend_on_the_number_of_parts(monkeypatch):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rows", [1, 2, 4])
+def test_fewer_rows_than_threads(monkeypatch, make_network, kind, rows):
+    monkeypatch.setattr(tf.config.threading, "get_inter_op_parallelism_threads", lambda: 3)
+    model = make_network(kind)
+    trainer = training.Trainer(model, 0.01)
+    batch = symbols(model.output_shape[-1], rows=8).numpy()
+    # The second batch has the other number of rows.
+    assert list(trainer.steps([batch, batch[:rows]], 2, "steps")) == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
-    [({"cell": "lstm"}, "not a GRU"), ({"units": (7, 7)}, "stacked")],
+    [
+        ({"cell": "lstm"}, "not a GRU"),
+        ({"units": (7, 7)}, "stacked"),
+    ],
 )
 def test_other_networks_run_as_stock_layers(changes, reason):
     model = build(**changes)
@@ -139,9 +194,39 @@ def test_other_networks_run_as_stock_layers(changes, reason):
     )
 
 
+@pytest.mark.parametrize(
+    ("gru", "dense", "relu"),
+    [
+        ({"activation": "relu"}, {}, {}),
+        ({"recurrent_activation": "tanh"}, {}, {}),
+        ({"use_bias": False}, {}, {}),
+        ({"go_backwards": True}, {}, {}),
+        ({}, {"activation": "tanh"}, {}),
+        ({}, {"use_bias": False}, {}),
+        ({}, {}, {"max_value": 6.0}),
+        ({}, {}, {"negative_slope": 0.1}),
+        ({}, {}, {"threshold": 0.1}),
+    ],
+)
+def test_layers_that_differ_from_ours_run_as_stock_layers(gru, dense, relu):
+    inputs = keras.Input((None, 1))
+    hidden = keras.layers.GRU(3, reset_after=False, return_sequences=True, **gru)(inputs)
+    hidden = keras.layers.ReLU(**relu)(hidden)
+    model = keras.Model(inputs, keras.layers.Dense(1, **dense)(hidden))
+    assert fused.obstacle(model) == "a layer is not one that network.build makes"
+
+
+def test_a_layer_of_another_kind_runs_as_a_stock_layer():
+    inputs = keras.Input((None, 1))
+    hidden = keras.layers.GRU(3, reset_after=False, return_sequences=True)(inputs)
+    model = keras.Model(inputs, keras.layers.Softmax()(hidden))
+    assert fused.obstacle(model) == "a layer is not one that network.build makes"
+
+
 def test_a_gpu_gets_the_stock_layers(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
     assert "GPU" in str(fused.obstacle(build()))
+    assert len(fused.in_parts(symbols(1))) == 1
 
 
 def test_keras_default_gru_is_another_function():
@@ -162,6 +247,16 @@ def test_it_is_as_near_to_double_precision_as_the_stock_layers():
     ]
     assert max(errors) < 1e-4
     assert errors[0] < 4 * errors[1] + 1e-6
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_saved_networks_say_the_same_by_stock_layers(path):
+    """Within 1e-5 in probability; over 784 steps rounding adds up to more in a logit."""
+    model = files.read_model(path)
+    sequences = tf.constant(files.read_arrays(ROOT / files.EXAMPLES)["binary"])
+    fast, stock = fused.logits(model, sequences), network.logits(model, sequences)
+    np.testing.assert_allclose(fast, stock, atol=5e-5)
+    np.testing.assert_allclose(tf.sigmoid(fast), tf.sigmoid(stock), atol=1e-5)
 
 
 def in_double_precision(model: keras.Model, sequences: tf.Tensor) -> np.ndarray:

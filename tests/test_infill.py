@@ -145,7 +145,7 @@ def test_generating_everything_at_one_half_is_the_argmax_rollout(pixel_network, 
     assert (values == values[:1]).all()  # nothing of the images is read
     first = reference.logits(pixel_network, [0])[0, 0] > 0
     assert values[0, 0, 0] == first
-    pixels, _ = prediction.rollout(pixel_network, values[:, 0, :1], half[..., 1:])
+    [(pixels, _)] = prediction.rollout([pixel_network], values[:, 0, :1], half[..., 1:])
     assert_array_equal(values[..., 1:], pixels)
 
 

@@ -169,3 +169,16 @@ def test_a_saved_model_needs_keras_only(any_network, tmp_path: Path, rng):
     np.testing.assert_array_equal(
         network.logits(loaded, symbols), network.logits(any_network, symbols)
     )
+
+
+def test_side_by_side_keeps_the_order_and_passes_mistakes_on(threads):
+    def compute(number: int) -> int:
+        if number == 7:
+            raise ValueError("seven")
+        return number**2
+
+    assert network.threads() == threads
+    assert network.side_by_side(compute, range(6)) == [0, 1, 4, 9, 16, 25]
+    assert network.side_by_side(compute, []) == []
+    with pytest.raises(ValueError, match="seven"):
+        network.side_by_side(compute, range(9))

@@ -148,6 +148,8 @@ def test_a_misspelt_key_is_told_the_right_one(raw):
         ("studies.repetitions", [1], "got [1]; allowed: "),
         ("studies.repetitions", [1, 1], "got [1, 1]; allowed: ascending, each once"),
         ("studies.repetitions", [2, 1], "got [2, 1]; allowed: ascending, each once"),
+        ("studies.memory.units", [2, 2], "got [2, 2]; allowed: ascending, each once"),
+        ("studies.memory.reset_every", [5, 2], "got [5, 2]; allowed: ascending"),
         ("studies.memory.units", [], "got []; allowed: "),
         ("studies.memory.reset_every", [], "got []; allowed: "),
         ("studies.memory.reset_every.0", 1, "got 1; allowed: greater than or equal to 2"),

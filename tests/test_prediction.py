@@ -26,12 +26,15 @@ def test_log_p_next_matches_the_reference(any_network, rng):
     assert_allclose(np.exp(log_p).sum(axis=-1), 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 5, 7])
-def test_batch_size_does_not_change_the_result(any_network, rng, batch_size):
+@pytest.mark.parametrize("rows", [0, 1, 2, 5, 7])
+def test_size_of_a_forward_pass_does_not_change_the_result(
+    any_network, rng, rows, monkeypatch
+):
     symbols = draw(any_network, rng, 5, 8)
-    log_p = prediction.log_p_next(any_network, symbols, batch_size)
+    whole = prediction.log_p_next(any_network, symbols)
+    monkeypatch.setattr(prediction, "ELEMENTS", 8 * rows + 7)
     # Matrix products of other sizes may sum in another order.
-    assert_allclose(log_p, prediction.log_p_next(any_network, symbols), **FLOAT32)
+    assert_allclose(prediction.log_p_next(any_network, symbols), whole, **FLOAT32)
 
 
 def test_what_is_predicted_sums_to_the_log_likelihood(any_network, rng):
@@ -84,7 +87,7 @@ def test_rollout_matches_running_the_whole_prefix_again(
     uniform = rng.random((3, 2, 5), np.float32)
     if strategy == "argmax":
         uniform = np.full_like(uniform, 0.5)
-    pixels, log_p = prediction.rollout(pixel_network, known, uniform)
+    [(pixels, log_p)] = prediction.rollout([pixel_network], known, uniform)
     assert_allclose(np.exp(log_p).sum(axis=-1), 1, atol=1e-6)
     for image in range(3):
         for sample in range(2):
@@ -96,10 +99,25 @@ def test_rollout_matches_running_the_whole_prefix_again(
             assert_allclose(chosen, expected_log_p, **FLOAT32)
 
 
+def test_networks_that_go_through_one_loop_do_not_disturb_each_other(
+    make_network, rng, monkeypatch
+):
+    # Chunks of one image, so that the loop also runs several times.
+    monkeypatch.setattr(prediction, "ROWS", 2)
+    models = [make_network(kind) for kind in ("gru", "lstm", "stack")]
+    known, uniform = draw(models[0], rng, 5, 4), rng.random((5, 2, 6), np.float32)
+    together = prediction.rollout(models, known, uniform)
+    for model, (pixels, log_p) in zip(models, together):
+        for image in range(5):
+            [alone] = prediction.rollout([model], known[[image]], uniform[[image]])
+            np.testing.assert_array_equal(pixels[[image]], alone.pixels)
+            assert_allclose(log_p[[image]], alone.log_p, **FLOAT32)
+
+
 def test_rollout_of_its_own_continuation_is_teacher_forcing(pixel_network, rng):
     known = draw(pixel_network, rng, 2, 3)
-    pixels, log_p = prediction.rollout(
-        pixel_network, known, rng.random((2, 1, 6), np.float32)
+    [(pixels, log_p)] = prediction.rollout(
+        [pixel_network], known, rng.random((2, 1, 6), np.float32)
     )
     whole = np.concatenate([known, pixels[:, 0]], axis=1)
     forced = prediction.log_p_next(pixel_network, whole)
@@ -111,7 +129,7 @@ def test_samples_of_one_image_have_the_frequency_that_the_network_says(make_netw
     samples = 2000
     known = np.array([[1, 0]], np.uint8)
     uniform = np.random.default_rng(0).random((1, samples, 1), np.float32)
-    pixels, log_p = prediction.rollout(model, known, uniform)
+    [(pixels, log_p)] = prediction.rollout([model], known, uniform)
     p = np.exp(log_p[0, 0, 0, 1])
     assert 0.05 < p < 0.95
     # Five standard errors of a frequency.
@@ -122,7 +140,7 @@ def test_extreme_numbers_u(pixel_network, rng):
     known = draw(pixel_network, rng, 2, 3)
     just_below_one = np.nextafter(np.float32(1), np.float32(0))
     uniform = np.stack([np.zeros((2, 4)), np.full((2, 4), just_below_one)], axis=1)
-    pixels, log_p = prediction.rollout(pixel_network, known, uniform)
+    [(pixels, log_p)] = prediction.rollout([pixel_network], known, uniform)
     # p > 0 always, and p > 1 - 2^-24 never for these networks.
     np.testing.assert_array_equal(pixels[:, 0], 1)
     np.testing.assert_array_equal(pixels[:, 1], 0)
@@ -133,5 +151,5 @@ def test_of_two_equally_likely_values_argmax_takes_paper(make_network):
     model = make_network("gru")
     model.set_weights([np.zeros_like(weights) for weights in model.get_weights()])
     known = np.ones((1, 1), np.uint8)
-    pixels, _ = prediction.rollout(model, known, np.full((1, 1, 9), 0.5))
+    [(pixels, _)] = prediction.rollout([model], known, np.full((1, 1, 9), 0.5))
     np.testing.assert_array_equal(pixels, 0)

@@ -120,12 +120,14 @@ def _continuations(
         (len(images), rollout.samples, unknown), np.float32
     )
     snapshots = [str(row["snapshot"]) for row in files.read_csv(files.SNAPSHOT_SCORES)]
-    for name in snapshots:
-        model = files.read_model(files.pixel_model(name))
+    models = [files.read_model(files.pixel_model(name)) for name in snapshots]
+    likeliest = prediction.rollout(models, known, half)
+    drawn = prediction.rollout(models, known, uniform)
+    for number, (name, model) in enumerate(zip(snapshots, models)):
         log_p = prediction.log_p_next(model, images)[:, None, first:]
         yield name, "teacher_forced", log_p.argmax(axis=-1), log_p
-        yield name, "argmax", *prediction.rollout(model, known, half)
-        yield name, "sample", *prediction.rollout(model, known, uniform)
+        yield name, "argmax", *likeliest[number]
+        yield name, "sample", *drawn[number]
 
 
 if __name__ == "__main__":

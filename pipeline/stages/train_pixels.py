@@ -1,5 +1,6 @@
 """Train the pixel network; save its snapshots and its learning curves."""
 
+import keras
 import numpy as np
 
 from pipeline import files, network, params, prediction, randomness, scores, training
@@ -13,15 +14,7 @@ def run(seed: int, threads: int, pixels: params.Pixels) -> None:
     train, test = data["train"], data["test"]
     # The fixed part of the training set on which the training curve is evaluated.
     curve = train[: pixels.curve_images]
-    model = network.build(
-        channels=1,
-        logits=1,
-        cell=pixels.cell,
-        units=pixels.units,
-        dense=pixels.dense,
-        seed=randomness.stream(seed, "weights", "pixels"),
-        name="pixels",
-    )
+    model = build(seed, pixels, "pixels")
     trainer = training.Trainer(model, pixels.learning_rate)
 
     def evaluate(images: np.ndarray) -> scores.Evaluation:
@@ -72,6 +65,19 @@ def run(seed: int, threads: int, pixels: params.Pixels) -> None:
     save("final", pixels.epochs, on_test)
     files.write_csv(files.PIXEL_HISTORY, history)
     files.write_csv(files.SNAPSHOT_SCORES, snapshots)
+
+
+def build(seed: int, pixels: params.Pixels, name: str) -> keras.Model:
+    """The untrained network."""
+    return network.build(
+        channels=1,
+        logits=1,
+        cell=pixels.cell,
+        units=pixels.units,
+        dense=pixels.dense,
+        seed=randomness.stream(seed, "weights", "pixels"),
+        name=name,
+    )
 
 
 if __name__ == "__main__":
