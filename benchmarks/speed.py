@@ -1,77 +1,153 @@
-"""How fast the network is trained and evaluated, beside what one would pick instead.
+"""How fast the pipeline's computations are, beside what one would pick instead.
 
-`make bench` runs it: our fused operations, stock Keras through `fit` and `predict` (as its
-documentation has it, and with its compiler XLA switched off), PyTorch and JAX, all with the
-same sizes, batch and number of threads, in turn in one process. It prints a table and
-writes benchmarks/results.csv.
+`make bench` runs it. Subjects take turns; the table is benchmarks/results.csv. The symbols
+are random: what they are changes no time.
 """
 
-from pathlib import Path
+import functools
+import importlib.util
+from collections.abc import Mapping
 
 import numpy as np
 
-from benchmarks import subjects, timing
-from pipeline import dirichlet, files, network, params
+from benchmarks import page, subjects, timing
+from pipeline import files, masks, params
+from pipeline.images import PIXELS
 
-RESULTS = Path("benchmarks/results.csv")
-REPEATS = 7
-# Mini-batches of one call, so that what a call of `fit` costs by itself is shared.
-BATCHES = 4
+REPEATS = 5
+# Mini-batches of one call, many where they are short, so that what a call of `fit` costs
+# by itself, a tenth of a second, is shared.
+PIXEL_BATCHES, META_BATCHES = 8, 40
+# The images that are filled; of which patches of four pixels are missing.
+FILLED = 1000
 
 
 def main() -> None:
-    """Time both networks of the project."""
-    parameters = params.load()
-    threads = parameters.threads
-    network.use_threads(threads)
-    rng = np.random.default_rng(1)
-    pixels, meta = parameters.pixels, parameters.meta
-    images = files.read_arrays(files.BINARISED)["train"]
-    sizes = subjects.Sizes(1, pixels.units[0], pixels.dense, pixels.batch_size, 784)
-    symbols = images[rng.permutation(len(images))[: BATCHES * sizes.batch]]
-    rows = time_network("pixel network", sizes, symbols, threads)
+    """Time all cases, with the sizes that params.yaml has."""
+    settings = params.load()
+    pixels, meta, rng = settings.pixels, settings.meta, np.random.default_rng(1)
 
-    model = next(iter(meta.models.values()))
-    training = meta.training
-    sizes = subjects.Sizes(
-        len(model.alpha) + 1,
+    def symbols(characters: int, *shape: int) -> np.ndarray:
+        return rng.integers(0, max(2, characters), shape).astype(np.uint8)
+
+    network = subjects.Network(
+        1,
+        pixels.units[0],
+        pixels.dense,
+        symbols(1, PIXEL_BATCHES, pixels.batch_size, PIXELS),
+        settings.threads,
+    )
+    task = next(iter(meta.models.values()))
+    characters, training = len(task.alpha) + 1, meta.training
+    meta_network = subjects.Network(
+        characters,
         training.units[0],
         training.dense,
-        training.batch_size,
-        training.steps,
+        symbols(characters, META_BATCHES, training.batch_size, training.steps),
+        settings.threads,
     )
-    p = dirichlet.draw_probabilities(
-        rng, model.alpha, BATCHES * sizes.batch, sizes.time, model.reset_every
+    first, images = settings.rollout.first_pixel, settings.rollout.images
+    unknown = (images, settings.rollout.samples, PIXELS - first)
+    continuation = subjects.Continuation(
+        rng.integers(0, 2, (images, first)).astype(np.uint8),
+        rng.random(unknown, np.float32),
+        len(pixels.snapshots) + 2,
     )
-    symbols = dirichlet.draw_sequences(rng, p, sizes.time, model.reset_every)
-    rows += time_network("meta-task network", sizes, symbols, threads)
-    files.write_csv(RESULTS, rows)
+    # PyTorch and JAX continue a tenth of the images, as many rows as ours at a time.
+    tenth = subjects.Continuation(
+        continuation.known[::10],
+        continuation.uniform[::10],
+        10 * continuation.snapshots,
+    )
+    filled = rng.integers(0, 2, (FILLED, PIXELS)).astype(np.uint8)
+    side, centre = params.PATCH_SIDE, settings.inpainting.centre
+    infill = subjects.Infill(filled, masks.draw(rng, filled, "uniform", side, centre))
 
-
-def time_network(
-    name: str, sizes: subjects.Sizes, symbols: np.ndarray, threads: int
-) -> list[files.Record]:
-    """Median seconds of a training step and of a forward pass, for every subject."""
-    batches = symbols.reshape(BATCHES, sizes.batch, sizes.time)
-    runs = {
-        subject: build(sizes, batches)
-        for subject, build in subjects.available(threads).items()
-    }
-    rows: list[files.Record] = []
-    for case, which, calls in (("training step", 0, BATCHES), ("forward pass", 1, 1)):
-        seconds = timing.interleaved(
-            {subject: pair[which] for subject, pair in runs.items()}, REPEATS
+    rows = []
+    for name, of_network in (
+        ("pixel network", network),
+        ("meta-task network", meta_network),
+    ):
+        rows += measure(
+            name,
+            ("training step", "forward pass"),
+            {
+                "ours": functools.partial(subjects.ours_network, of_network),
+                "keras": functools.partial(subjects.keras_network, of_network),
+                "pytorch": functools.partial(subjects.pytorch_network, of_network),
+                "jax": functools.partial(subjects.jax_network, of_network),
+            },
         )
-        for subject, median in seconds.items():
-            row = {
-                "case": f"{name}, {case}",
+    rows += measure(
+        "pixel network",
+        ("rollout",),
+        {
+            "ours": functools.partial(subjects.ours_rollout, network, continuation),
+            "keras, growing prefix": functools.partial(
+                subjects.keras_prefixes, network, continuation
+            ),
+            "pytorch, growing prefix": functools.partial(
+                subjects.pytorch_prefixes, network, continuation
+            ),
+            "pytorch, carried state": functools.partial(
+                subjects.pytorch_rollout, network, tenth
+            ),
+            "jax, carried state": functools.partial(subjects.jax_rollout, network, tenth),
+        },
+    )
+    rows += measure(
+        "pixel network",
+        ("in-painting",),
+        {
+            "ours": functools.partial(subjects.ours_infill, network, infill),
+            "ours, full passes": functools.partial(
+                subjects.ours_full_passes, network, infill
+            ),
+            "keras, full passes": functools.partial(
+                subjects.keras_full_passes, network, infill
+            ),
+            "pytorch, full passes": functools.partial(
+                subjects.pytorch_full_passes, network, infill
+            ),
+            "jax, full passes": functools.partial(
+                subjects.jax_full_passes, network, infill
+            ),
+        },
+    )
+    files.write_csv(page.SPEED, rows)
+    page.write("speed")
+
+
+def measure(
+    name: str, runs: tuple[str, ...], candidates: Mapping[str, timing.Subject]
+) -> list[files.Record]:
+    """Seconds and peak of memory of every subject that is installed."""
+    workers = {}
+    for subject, make in candidates.items():
+        if library := missing_library(subject):
+            print(f"{library} is not installed: {name}, {subject} is left out")
+        else:
+            workers[subject] = timing.Worker(subject, make)
+    rows: list[files.Record] = []
+    for run in runs:
+        seconds = timing.interleaved(workers, run, REPEATS)
+        for subject, taken in seconds.items():
+            row: files.Record = {
+                "case": f"{name}, {run}",
                 "subject": subject,
-                "median_s": median / calls,
-                "ratio": median / seconds["ours"],
+                "ratio": taken.median_s / seconds["ours"].median_s,
+                **taken._asdict(),
             }
-            print("{case:32} {subject:14} {median_s:.4f} s {ratio:.2f}".format(**row))
+            print("{case:32} {subject:24} {median_s:9.4f} s {ratio:8.2f}".format(**row))
             rows.append(row)
-    return rows
+    peaks = {subject: worker.close() for subject, worker in workers.items()}
+    return [row | {"peak_mb": peaks[row["subject"]]} for row in rows]
+
+
+def missing_library(subject: str) -> str | None:
+    """The library that a subject needs and that is not installed."""
+    library = {"pytorch": "torch", "jax": "jax"}.get(subject.split(",")[0])
+    return library if library and not importlib.util.find_spec(library) else None
 
 
 if __name__ == "__main__":

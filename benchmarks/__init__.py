@@ -1,0 +1,1 @@
+"""Speed and memory beside what one would pick instead; README.md has the results."""

@@ -1,0 +1,70 @@
+"""How a training step's time and memory grow with batch, hidden units and length.
+
+`make bench` runs it. Each size has processes of its own, so that each peak of memory is
+its own. Lengths are those of the images at half, full and double size. The table is
+benchmarks/scaling.csv.
+"""
+
+import functools
+
+import numpy as np
+
+from benchmarks import page, subjects, timing
+from pipeline import files, params
+from pipeline.images import PIXELS
+
+# Mini-batches of one call, so that what a call of `fit` costs by itself is shared.
+REPEATS, BATCHES = 3, 4
+SIZES = {
+    "batch": (64, 128, 256, 512, 1024),
+    "units": (16, 32, 64, 128, 256),
+    "length": (196, 784, 3136),
+}
+
+
+def main() -> None:
+    """Time ours and stock Keras at every size; one size varies at a time."""
+    settings = params.load()
+    usual = {
+        "batch": settings.pixels.batch_size,
+        "units": settings.pixels.units[0],
+        "length": PIXELS,
+    }
+    rng = np.random.default_rng(1)
+    rows: list[files.Record] = []
+    for varied, values in SIZES.items():
+        for value in values:
+            size = usual | {varied: value}
+            symbols = rng.integers(0, 2, (BATCHES, size["batch"], size["length"]))
+            network = subjects.Network(
+                1,
+                size["units"],
+                settings.pixels.dense,
+                symbols.astype(np.uint8),
+                settings.threads,
+            )
+            workers = {
+                subject: timing.Worker(subject, functools.partial(make, network))
+                for subject, make in (
+                    ("ours", subjects.ours_network),
+                    ("keras", subjects.keras_network),
+                )
+            }
+            seconds = timing.interleaved(workers, "training step", REPEATS)
+            for subject, worker in workers.items():
+                row = {
+                    "varied": varied,
+                    "value": value,
+                    "subject": subject,
+                    "ratio": seconds[subject].median_s / seconds["ours"].median_s,
+                    **seconds[subject]._asdict(),
+                    "peak_mb": worker.close(),
+                }
+                print(*row.values())
+                rows.append(row)
+    files.write_csv(page.SCALING, rows)
+    page.write("scaling")
+
+
+if __name__ == "__main__":
+    main()

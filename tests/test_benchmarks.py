@@ -1,0 +1,56 @@
+"""What the benchmarks write; never how long something takes."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import page, speed, timing
+from pipeline import files
+
+ROOT = Path(__file__).parents[1]
+
+
+def subject() -> Mapping[str, timing.Run]:
+    return {"nothing": timing.Run(lambda: None, scale=1e9), "mistake": timing.Run(fail)}
+
+
+def fail() -> None:
+    raise ValueError("on purpose")
+
+
+def test_the_page_is_made_of_the_committed_tables(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / page.FOLDER, tmp_path / page.FOLDER)
+    monkeypatch.chdir(tmp_path)
+    page.make()
+    assert page.PAGE.read_text() == (ROOT / page.PAGE).read_text()
+    assert page.SPEED_CHART.read_bytes().startswith(b"\x89PNG")
+    assert f"]({page.SPEED_CHART.name})" in page.PAGE.read_text()
+
+
+def test_ratios_are_times_over_ours():
+    rows = files.read_csv(ROOT / page.SPEED)
+    ours = {row["case"]: row["median_s"] for row in rows if row["subject"] == "ours"}
+    for row in rows:
+        expected = row["median_s"] / ours[row["case"]]
+        np.testing.assert_allclose(row["ratio"], expected, rtol=1e-4)
+
+
+def test_a_worker_times_in_its_own_process_and_says_whose_run_failed():
+    worker = timing.Worker("tried", subject)
+    # A call takes some nanoseconds at least, which the scale makes many.
+    assert worker.seconds("nothing") > 1
+    assert worker.close() > 1
+    worker = timing.Worker("tried", subject)
+    with pytest.raises(RuntimeError, match="mistake: the process of tried ended"):
+        worker.seconds("mistake")
+
+
+def test_what_is_not_installed_is_left_out(monkeypatch, capsys):
+    monkeypatch.setattr(speed.importlib.util, "find_spec", lambda name: None)
+    assert speed.missing_library("ours") is None
+    assert speed.missing_library("keras, growing prefix") is None
+    assert speed.missing_library("pytorch, carried state") == "torch"
+    assert speed.missing_library("jax") == "jax"
