@@ -15,6 +15,7 @@ Map of the package, bottom up; a module imports only from its own group and thos
     offprior       predictors on sequences that their own prior did not make
     scores         cross-entropy, KL, calibration, means with standard errors
     examples       the rules by which pictures are chosen
+    checks         what must hold of results before they are written
         (NumPy in, NumPy out)
 
     params         params.yaml as checked, frozen dataclasses
@@ -39,11 +40,15 @@ Map of the package, bottom up; a module imports only from its own group and thos
     meta_section   question 3: the report's section
         (records in, text or figures out; no files, no Keras)
 
+    storage        files that are complete or absent, and checked when they are read
     files          every path and file format (imported by stages and commands only)
 
+    guard          against two runs at once, orphans, and other versions
+    checkpoints    where training goes on after it was stopped
     stages         one module for each stage of dvc.yaml and studies/dvc.yaml
     studies        command: the tables of what studies/dvc.yaml has run
     demo           command: the whole graph on scikit-learn's digits, in a folder of its own
+    verify         command: the graph run anew, beside the committed results
     inpaint        command and function: the missing pixels of one's own images
 
 Glossary: N images or sequences, T time steps (of the meta-tasks also characters in a

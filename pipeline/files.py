@@ -1,28 +1,37 @@
 """Every path and every file format of the project. Paths are relative to its top folder.
 
-Each writer makes the same bytes from the same content and replaces the target in one step,
-so that a file is either complete or absent.
+Each writer checks its content and makes the same bytes from the same content; `storage`
+sees to it that a file is either complete or absent.
 """
 
 import csv
 import io
 import json
-import os
 import re
 import subprocess
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import zlib
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
+from pipeline import checks, storage
+
 Record = dict[str, Any]
+
+# What to do about a file that is no use.
+_ANEW = "delete it and run `dvc repro`, which makes it anew"
 
 # Inputs
 RAW_DATA = Path("data/raw")
 TFDS_CACHE = Path("data/tensorflow_datasets")
+
+# Of stages that run or were stopped; no outputs.
+CHECKPOINTS = Path("data/checkpoints")
+LOCKS = Path("data/locks")
 
 # binarise
 BINARISED = Path("data/mnist/binarised.npz")
@@ -87,6 +96,9 @@ METRICS = Path("reports/metrics.json")
 REPORT_MARKDOWN = Path("reports/report.md")
 REPORT_HTML = Path("reports/report.html")
 
+# verify
+DEMO = Path("reports/demo.json")
+
 # What decides the results, so that the report can name the commit that made it.
 SOURCES = (
     "pipeline",
@@ -128,34 +140,56 @@ def study_memory(prior: str, reset_every: int) -> Path:
     return STUDY_MEMORY / f"{prior}-{reset_every}.csv"
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file in one step."""
-    with _replacing(path) as file:
-        file.write(content)
-
-
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text with line feeds, whatever the locale."""
-    write_bytes(path, text.encode())
+    storage.write(path, text.encode())
 
 
-def write_csv(path: Path, records: Iterable[Record]) -> None:
-    """Records as rows under a header; floats with 6 significant digits, nan as empty."""
+def write_csv(path: Path, records: Iterable[Record], empty: Collection[str] = ()) -> None:
+    """Records as rows under a header; floats with 6 significant digits.
+
+    Args:
+        path: the file.
+        records: at least one, all with the same columns.
+        empty: columns in which nan is meant, beside those of standard errors (`..._se`),
+            for a single value has none; it becomes an empty cell.
+
+    Raises:
+        ValueError: no record, other columns in one than in the first, or a number that is
+            nan or infinite.
+    """
     records = list(records)
+    if not records:
+        raise ValueError(f"{path}: got no row; expected at least one")
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
     writer.writeheader()
-    for record in records:
+    for number, record in enumerate(records, start=1):
+        if record.keys() != records[0].keys():
+            raise ValueError(f"{path}: row {number} has other columns than the first")
+        for column, value in record.items():
+            if isinstance(value, float | np.floating) and not np.isfinite(value):
+                meant = column in empty or column.endswith("_se")
+                if not (np.isnan(value) and meant):
+                    raise ValueError(f"{path}: row {number}, {column}: got {value}")
         writer.writerow({key: _cell(value) for key, value in record.items()})
     write_text(path, text.getvalue())
 
 
 def read_csv(path: Path) -> list[Record]:
-    """Rows as records; numbers as numbers, an empty cell as nan."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            {key: _value(text) for key, text in row.items()} for row in csv.DictReader(file)
-        ]
+    """Rows as records; numbers as numbers, an empty cell as nan.
+
+    Raises:
+        ValueError: no text, or a row that has not as many cells as the header.
+    """
+    try:
+        text = storage.read(path).decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not UTF-8 text; {_ANEW}") from None
+    header, *rows = [*csv.reader(io.StringIO(text))] or [[]]
+    if not rows or any(len(row) != len(header) for row in rows):
+        raise ValueError(f"{path}: not a whole table; {_ANEW}")
+    return [dict(zip(header, map(_value, row))) for row in rows]
 
 
 def write_json(path: Path, content: Mapping) -> None:
@@ -170,39 +204,62 @@ def write_json(path: Path, content: Mapping) -> None:
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """One array as .npy."""
-    with _replacing(path) as file:
-        np.save(file, array, allow_pickle=False)
+    """One array as .npy.
+
+    Raises:
+        ValueError: it has nan or infinity, or objects, which would have to be pickled.
+    """
+    checks.numbers(path, array)
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    storage.write(path, content.getvalue())
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Named arrays as compressed .npz."""
-    with _replacing(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+    """Named arrays as compressed .npz.
+
+    Raises:
+        ValueError: one has nan or infinity, or objects, which would have to be pickled.
+    """
+    for array in arrays.values():
+        checks.numbers(path, array)
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    storage.write(path, content.getvalue())
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Named arrays from .npz."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return dict(arrays)
+    """Named arrays from .npz.
+
+    Raises:
+        ValueError: the file is damaged or something else.
+    """
+    content = storage.read(path)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{path}: not a whole .npz file ({reason}); {_ANEW}") from None
 
 
-def write_figure(name: str, figure: Any) -> Path:
-    """A matplotlib figure as PNG among the report's figures; returns its path."""
+def write_figure(name: str, figure: Any) -> tuple[str, bytes]:
+    """A matplotlib figure as PNG among the report's figures.
+
+    Returns:
+        Its address relative to the report, and its content.
+    """
     path = FIGURES / f"{name}.png"
-    with _replacing(path) as file:
-        # The metadata would otherwise carry matplotlib's version and change with it.
-        figure.savefig(file, format="png", metadata={"Software": None})
-    return path
+    png = figure_as_png(figure)
+    storage.write(path, png)
+    return path.relative_to(REPORT_HTML.parent).as_posix(), png
 
 
-def read_figures() -> dict[str, bytes]:
-    """The report's figures by their address relative to it."""
-    folder = REPORT_HTML.parent
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(FIGURES.glob("*.png"))
-    }
+def figure_as_png(figure: Any) -> bytes:
+    """The same bytes each time, without the version of matplotlib that drew them."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", metadata={"Software": None})
+    return content.getvalue()
 
 
 def write_model(path: Path, model: Any) -> None:
@@ -210,30 +267,77 @@ def write_model(path: Path, model: Any) -> None:
 
     Keras puts the date, time stamps and memory addresses into the file; the archive is
     written again with fixed ones.
+
+    Raises:
+        ValueError: weights are nan or infinite, or not those of the model that is read
+            back.
     """
-    saved = path.with_name(f".saving-{path.name}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        model.save(saved)
-        with (
-            zipfile.ZipFile(saved) as archive,
-            _replacing(path) as file,
-            zipfile.ZipFile(file, "w") as rewritten,
-        ):
-            for name in sorted(archive.namelist()):
-                # A ZipInfo made by hand is dated 1980 and keeps no attributes.
-                rewritten.writestr(
-                    zipfile.ZipInfo(name), _without_chance(name, archive.read(name))
-                )
-    finally:
-        saved.unlink(missing_ok=True)
+    weights = model.get_weights()
+    for values in weights:
+        checks.numbers(path, values)
+    with TemporaryDirectory() as folder:
+        # Keras writes to nothing but a file with this ending.
+        as_keras = Path(folder) / "model.keras"
+        model.save(as_keras)
+        saved = io.BytesIO(as_keras.read_bytes())
+    rewritten = io.BytesIO()
+    with zipfile.ZipFile(saved) as archive, zipfile.ZipFile(rewritten, "w") as again:
+        for name in sorted(archive.namelist()):
+            # A ZipInfo made by hand is dated 1980 and keeps no attributes.
+            content = _without_chance(name, archive.read(name))
+            again.writestr(zipfile.ZipInfo(name), content)
+    read_back = _load_model(rewritten.getvalue()).get_weights()
+    if not all(map(np.array_equal, weights, read_back)):
+        raise ValueError(f"{path}: the model that is read back has other weights")
+    storage.write(path, rewritten.getvalue())
 
 
 def read_model(path: Path) -> Any:
-    """A Keras model; one that carries code of its own is refused."""
+    """A Keras model of Keras' own layers; one that carries code is refused.
+
+    Raises:
+        ValueError: the file is damaged, something else, or asks for code.
+    """
+    content = storage.read(path)
+    try:
+        _refuse_code(content)
+        return _load_model(content)
+    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"{path}: not a Keras model that can be used ({reason}); give a .keras file "
+            f"of Keras' own layers, such as {pixel_model('final')}"
+        ) from None
+
+
+def _load_model(content: bytes) -> Any:
     import keras  # costs seconds, and most stages read no model
 
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    with TemporaryDirectory() as folder:
+        as_keras = Path(folder) / "model.keras"
+        as_keras.write_bytes(content)
+        return keras.saving.load_model(as_keras, compile=False, safe_mode=True)
+
+
+def _refuse_code(content: bytes) -> None:
+    """Refuse a model that names anything outside of Keras, before Keras looks for it.
+
+    Raises:
+        ValueError: it does; names it.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        left = [json.loads(archive.read("config.json"))]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            module = part.get("module")
+            if isinstance(module, str) and module.split(".")[0] != "keras":
+                raise ValueError(f"it asks for code of the module {module:.60}")
+            if part.get("class_name") in ("__lambda__", "Lambda"):
+                raise ValueError("it carries code of its own, a Lambda layer")
+            left += part.values()
+        elif isinstance(part, list):
+            left += part
 
 
 def code_version() -> str:
@@ -258,21 +362,6 @@ def code_version() -> str:
     if not commit:
         return "not committed"
     return f"{commit} with uncommitted changes" if changed else commit
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file beside the target that takes its place when all is written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".unfinished-{path.name}")
-    try:
-        with unfinished.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _cell(value: Any) -> Any:

@@ -5,13 +5,11 @@ fresh clone, with the committed final network. `inpaint` is the same as a functi
 """
 
 import argparse
-import io
 import os
 import sys
 from pathlib import Path
 from tokenize import TokenError
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -27,6 +25,7 @@ from pipeline import (
     network,
     randomness,
     scores,
+    storage,
     tables,
 )
 from pipeline.images import PIXELS, SIDE
@@ -225,11 +224,9 @@ def main() -> None:
 def _read_model(path: Path) -> keras.Model:
     try:
         model = files.read_model(path)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        reason = str(error).splitlines()[0]
+    except FileNotFoundError:
         raise ValueError(
-            f"{path}: not a Keras model ({reason}); give a .keras file like "
-            f"{files.pixel_model('final')}"
+            f"{path}: not found; give a .keras file like {files.pixel_model('final')}"
         ) from None
     if (model.input_shape[-1], model.output_shape[-1]) != (1, 1):
         raise ValueError(
@@ -256,13 +253,13 @@ def _run(arguments: argparse.Namespace) -> None:
             f"{len(truth)} images: fill right in {right} %, -log p(truth | rest) {nats} "
             "nats per image"
         )
-    files.write_arrays(arguments.out, result)
-    print(f"wrote {arguments.out}")
-    if arguments.figure:
-        picture = io.BytesIO()
-        figures.inpainted(masked, *found).savefig(picture, format="png")
-        files.write_bytes(arguments.figure, picture.getvalue())
-        print(f"wrote {arguments.figure}")
+    with storage.together():
+        files.write_arrays(arguments.out, result)
+        if arguments.figure:
+            picture = figures.inpainted(masked, *found)
+            storage.write(arguments.figure, files.figure_as_png(picture))
+    for path in filter(None, (arguments.out, arguments.figure)):
+        print(f"wrote {path}")
 
 
 if __name__ == "__main__":

@@ -27,27 +27,35 @@ def build(
     )
 
 
+def trainer(model: keras.Model, recipe: params.Optimiser) -> training.Trainer:
+    """Trains a model by a recipe's learning rate, schedule and limit of gradients."""
+    rate = training.schedule(recipe.schedule, recipe.peak_rate, recipe.batches)
+    return training.Trainer(model, rate, recipe.clip_norm)
+
+
 def train(
-    model: keras.Model,
+    trainer: training.Trainer,
     alpha: tuple[float, ...],
     reset_every: int,
     settings: params.MetaTraining,
-    recipe: params.Optimiser,
+    total: int,
     seed: np.random.SeedSequence,
+    done: int = 0,
 ) -> Iterator[int]:
-    """Train by a recipe on fresh sequences; yields how many mini-batches are done.
+    """Train on fresh sequences; yields how many mini-batches are done.
 
     Args:
-        model: from `build`.
+        trainer: from `trainer`.
         alpha: Dirichlet concentration of the sequences.
         reset_every: characters in their period.
         settings: length of a sequence and size of a mini-batch.
-        recipe: number of mini-batches, learning rate and its schedule, limit of gradients.
+        total: number of mini-batches.
         seed: of the sequences.
+        done: mini-batches that the trainer has seen before; they are drawn again, and left
+            out.
     """
-    rate = training.schedule(recipe.schedule, recipe.peak_rate, recipe.batches)
-    trainer = training.Trainer(model, rate, recipe.clip_norm)
     batches = dirichlet.draw_batches(
         seed, alpha, settings.batch_size, settings.steps, reset_every
     )
-    yield from trainer.steps(islice(batches, recipe.batches), recipe.batches, model.name)
+    left = islice(batches, done, total)
+    yield from trainer.steps(left, total, trainer.model.name, done)

@@ -39,7 +39,7 @@ def threads() -> int:
 def side_by_side(
     compute: Callable[[Chunk], Result], chunks: Iterable[Chunk]
 ) -> list[Result]:
-    """What `compute` makes of each chunk, in order, a thread for as many as there are."""
+    """The results of `compute` for all chunks, in their order, by `threads()` threads."""
     with ThreadPoolExecutor(threads()) as pool:
         return list(pool.map(compute, chunks))
 

@@ -3,7 +3,8 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
@@ -328,6 +329,8 @@ def check(raw: Any, path: Path = FILE) -> Params:
     """
     if not isinstance(raw, dict):
         raise ValueError(f"{path}: got {raw!r:.40}; allowed: a mapping of sections")
+    if other := list(_keys_that_are_no_text(raw)):
+        raise ValueError("\n".join(f"{path}: {line}" for line in other))
     try:
         text = json.dumps(raw, default=str)
     except (TypeError, ValueError, RecursionError) as error:
@@ -396,6 +399,16 @@ def _ascending(values: tuple[int, ...]) -> tuple[int, ...]:
     raise ValueError(f"got {list(values)}; allowed: ascending, each once")
 
 
+def _keys_that_are_no_text(value: Any, where: str = "") -> Iterator[str]:
+    """A line for each; as JSON they would turn into text."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            place = f"{where}.{key}" if where else str(key)
+            if not isinstance(key, str):
+                yield f"{place}: got the key {key!r:.40}; allowed: names, quoted if need be"
+            yield from _keys_that_are_no_text(inner, place)
+
+
 def _describe(item: Any) -> list[str]:
     """One line for each problem of an item of pydantic's list: where, got, allowed."""
     keys = [str(key) for key in item["loc"] if key != "[key]"]
@@ -415,7 +428,23 @@ def _describe(item: Any) -> list[str]:
     return [f"{where}: got {item['input']!r:.60}; allowed: {_rule(item['msg'])}"]
 
 
+# What is meant by pydantic's words for the types of JSON.
+WORDS = {
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid string": "text",
+    "a valid array": "a list",
+    "a valid tuple": "a list",
+    "a valid dictionary": "a mapping",
+    "an object": "a mapping",
+}
+
+
 def _rule(message: str) -> str:
+    if counted := re.match(r"\w+ should have (at \w+ \d+) items? after", message):
+        return f"{counted[1]} entries"
+    for words, plain in WORDS.items():
+        message = message.replace(words, plain)
     for opening in ("Input should be ", "Input should have ", "Input should "):
         if message.startswith(opening):
             return message.removeprefix(opening)

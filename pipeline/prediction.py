@@ -46,7 +46,9 @@ def log_p_next(
         float32, natural logarithms; K = 2 for a network with one logit.
     """
     logits, rows = _logits(model), max(1, ELEMENTS // symbols.shape[1])
-    chunks = (symbols[start : start + rows] for start in range(0, len(symbols), rows))
+    # Without sequences there is still one chunk, of none.
+    starts = range(0, max(1, len(symbols)), rows)
+    chunks = (symbols[start : start + rows] for start in starts)
     return np.concatenate(
         network.side_by_side(
             lambda chunk: scores.log_p_from_logits(logits(tf.constant(chunk)).numpy()),

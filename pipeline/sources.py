@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -18,6 +19,8 @@ MNIST_FILES = (
     "t10k-images-idx3-ubyte.gz",
     "t10k-labels-idx1-ubyte.gz",
 )
+# A network that has not answered by then is taken for none.
+SECONDS = 15
 
 
 class Source(NamedTuple):
@@ -38,7 +41,8 @@ def mnist(cache: Path, manual: Path) -> Source:
             environment variable MNIST_DIR takes its place.
 
     Raises:
-        ValueError: files are missing and cannot be downloaded, or their sums are wrong.
+        ValueError: files are missing and cannot be downloaded, their sums are wrong, or
+            what was prepared of them is damaged.
     """
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.download import download_manager
@@ -68,9 +72,16 @@ def mnist(cache: Path, manual: Path) -> Source:
                 "replace the file by the original"
             ) from None
     parts = []
-    for split in ("train", "test"):
-        examples = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
-        parts += [examples["image"][..., 0], examples["label"]]
+    try:
+        for split in ("train", "test"):
+            examples = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
+            parts += [examples["image"][..., 0], examples["label"]]
+    except Exception as error:  # whatever TensorFlow says of files that are not as written
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"{builder.data_path}: the prepared MNIST is damaged ({reason:.200}); delete "
+            "that folder and run the same command again"
+        ) from None
     return Source(*parts)
 
 
@@ -93,10 +104,21 @@ def digits(train: int) -> Source:
 
 
 def _reachable(url: str) -> bool:
-    try:
-        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=10)
-    except urllib.error.HTTPError:
-        return True  # it answered, if only that the folder itself is no file
-    except OSError:
-        return False
-    return True
+    """Whether a server answers within SECONDS, the search for its address included."""
+    answered = []
+
+    def ask() -> None:
+        try:
+            request = urllib.request.Request(url, method="HEAD")
+            urllib.request.urlopen(request, timeout=SECONDS)
+        except urllib.error.HTTPError:
+            pass  # it answered, if only that the folder itself is no file
+        except OSError:
+            return
+        answered.append(True)
+
+    # No timeout covers the search for an address, but nobody has to wait for a thread.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(SECONDS)
+    return bool(answered)

@@ -73,6 +73,18 @@ class Trainer:
         path = f"stock layers, for {obstacle}" if obstacle else "fused operations"
         print(f"{model.name}: trained with {path}", flush=True)
 
+    def state(self) -> list[np.ndarray]:
+        """All that decides how training goes on: weights and the optimizer's variables."""
+        return [np.asarray(variable) for variable in self._variables()]
+
+    def restore(self, state: list[np.ndarray]) -> None:
+        """Go on from a `state` of a trainer of the same network and settings."""
+        for variable, value in zip(self._variables(), state, strict=True):
+            variable.assign(value)
+
+    def _variables(self) -> list[keras.Variable]:
+        return [*self.model.variables, *self.optimizer.variables]
+
     def _descend(self, symbols: tf.Tensor) -> tf.Tensor:
         # Nothing joins the parts before all are done, so TensorFlow runs them at once.
         losses, gradients = zip(
@@ -92,27 +104,35 @@ class Trainer:
             loss = total / tf.cast(symbols, total.dtype)
         return loss, tape.gradient(loss, self.model.trainable_variables)
 
-    def steps(self, batches: Iterable[np.ndarray], total: int, label: str) -> Iterator[int]:
-        """One step for each of `total` batches (batch, time), with a progress bar.
+    def steps(
+        self, batches: Iterable[np.ndarray], total: int, label: str, done: int = 0
+    ) -> Iterator[int]:
+        """One step for each batch (batch, time), with a progress bar.
+
+        Args:
+            batches: those that are left.
+            total: how many there are with those done before.
+            label: of the bar.
+            done: how many were done before.
 
         Yields:
-            How many steps are done, after each.
+            How many are done, after each.
 
         Raises:
             ValueError: the loss is not finite; names label and batch.
         """
         # In a log file a line now and then is enough.
         interval = 0.5 if sys.stderr.isatty() else 30
-        bar = tqdm(batches, label, total, unit="batch", mininterval=interval)
-        for done, symbols in enumerate(bar, start=1):
+        bar = tqdm(batches, label, total, unit="batch", mininterval=interval, initial=done)
+        for number, symbols in enumerate(bar, start=done + 1):
             loss = float(self._step(tf.constant(symbols)))
             if not np.isfinite(loss):
                 raise ValueError(
-                    f"{label}, batch {done}: the loss is {loss}; expected a finite "
+                    f"{label}, batch {number}: the loss is {loss}; expected a finite "
                     "number; lower the learning rate in params.yaml"
                 )
             bar.set_postfix(nats=f"{loss:.4f}", refresh=False)
-            yield done
+            yield number
 
 
 def in_batches(

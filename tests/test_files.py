@@ -25,6 +25,7 @@ def test_csv_comes_back_as_numbers_text_and_nan(tmp_path):
             {"name": 'a, "b"\nc', "count": np.int64(-4), "share": 0.25, "error": np.nan},
             {"name": "ü", "count": 10**12, "share": np.float32(2e-9), "error": -1.5},
         ],
+        empty=["error"],
     )
     first, second = files.read_csv(path)
     assert np.isnan(first.pop("error"))
@@ -35,7 +36,8 @@ def test_csv_comes_back_as_numbers_text_and_nan(tmp_path):
 
 def test_csv_as_text(tmp_path):
     path = tmp_path / "table.csv"
-    files.write_csv(path, [{"a": 1 / 3, "b": float("nan")}, {"a": 123456789.0, "b": 1}])
+    rows = [{"a": 1 / 3, "b": float("nan")}, {"a": 123456789.0, "b": 1}]
+    files.write_csv(path, rows, empty=["b"])
     # Six significant digits, an empty cell for nan, line feeds on every system.
     assert path.read_bytes() == b"a,b\n0.333333,\n1.23457e+08,1\n"
 
@@ -59,7 +61,7 @@ def test_text_is_utf_8_with_line_feeds(tmp_path):
     "array",
     [
         np.array([[-1, 0], [1, 127]], np.int8),
-        np.array([np.nan, -np.inf, 1e-300]),
+        np.array([0.5, -np.inf, 1e-300]),
         np.array(["surest", "ü"]),
         np.zeros((0, 3), np.float32),
     ],
@@ -89,6 +91,9 @@ def test_pickled_objects_are_refused(tmp_path):
 
 class Unwilling:
     """A model and a figure that break off when half of the file is written."""
+
+    def get_weights(self) -> list[np.ndarray]:
+        return [np.ones(2)]
 
     def save(self, path: Path) -> None:
         path.write_bytes(b"half")
@@ -124,22 +129,6 @@ def test_a_writer_that_fails_leaves_all_as_it_was(tmp_path, monkeypatch, target,
     assert left == ({path: previous} if previous else {})
 
 
-def test_the_target_is_replaced_at_the_end_only(tmp_path, monkeypatch):
-    path = tmp_path / "table.csv"
-    files.write_text(path, "old")
-    replaced = []
-
-    def replace(source: Path, target: Path) -> None:
-        # All is written, beside the target, and the target is still the old one.
-        replaced.append((source.read_text(), source.parent, target.read_text()))
-        os.rename(source, target)
-
-    monkeypatch.setattr(files.os, "replace", replace)
-    files.write_text(path, "new")
-    assert replaced == [("new", tmp_path, "old")]
-    assert path.read_text() == "new"
-
-
 def test_a_figure_has_the_same_bytes_and_does_not_name_what_drew_it(tmp_path, monkeypatch):
     from matplotlib.figure import Figure
 
@@ -148,9 +137,10 @@ def test_a_figure_has_the_same_bytes_and_does_not_name_what_drew_it(tmp_path, mo
     def draw() -> bytes:
         figure = Figure()
         figure.subplots().plot([1, 3, 2])
-        path = files.write_figure("lines", figure)
-        assert path == files.FIGURES / "lines.png"
-        return path.read_bytes()
+        address, png = files.write_figure("lines", figure)
+        assert files.REPORT_HTML.parent / address == files.FIGURES / "lines.png"
+        assert (files.FIGURES / "lines.png").read_bytes() == png
+        return png
 
     first = draw()
     assert first == draw()
@@ -205,9 +195,91 @@ def test_a_model_with_code_of_its_own_is_refused(tmp_path, threads):
 
     inputs = keras.Input((2,))
     model = keras.Model(inputs, keras.layers.Lambda(lambda values: values + 1)(inputs))
-    files.write_model(tmp_path / "model.keras", model)
-    with pytest.raises(ValueError, match=r"[Ll]ambda"):
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="code of its own, a Lambda layer"):
         files.read_model(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="safe"):
+        files.write_model(tmp_path / "again.keras", model)
+
+
+@pytest.mark.parametrize("module", ["os", "builtins", "pipeline.files", "keras_evil.x"])
+def test_a_model_that_asks_for_other_modules_is_refused(tmp_path, make_network, module):
+    files.write_model(tmp_path / "model.keras", make_network("gru"))
+    with (
+        zipfile.ZipFile(tmp_path / "model.keras") as archive,
+        zipfile.ZipFile(tmp_path / "evil.keras", "w") as evil,
+    ):
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                config["config"]["layers"][1]["module"] = module
+                content = json.dumps(config).encode()
+            evil.writestr(name, content)
+    with pytest.raises(ValueError, match=f"asks for code of the module {module}"):
+        files.read_model(tmp_path / "evil.keras")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_table_has_finite_numbers(tmp_path, value):
+    records = [{"a": 1.0, "b": 2.0}, {"a": 1.0, "b": value}]
+    with pytest.raises(ValueError, match=r"a\.csv: row 2, b: got"):
+        files.write_csv(tmp_path / "a.csv", records)
+    with pytest.raises(ValueError, match="row 2, b"):
+        files.write_csv(tmp_path / "a.csv", records, empty=["a"])
+    assert not list(tmp_path.iterdir())
+    if np.isnan(value):
+        files.write_csv(tmp_path / "a.csv", records, empty=["b"])
+        assert (tmp_path / "a.csv").read_text() == "a,b\n1,2\n1,\n"
+        files.write_csv(tmp_path / "a.csv", [{"a": 1, "a_se": value}])
+        assert (tmp_path / "a.csv").read_text() == "a,a_se\n1,\n"
+
+
+def test_a_table_has_rows(tmp_path):
+    with pytest.raises(ValueError, match=r"a\.csv: got no row"):
+        files.write_csv(tmp_path / "a.csv", [])
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n", b"a,b\n1,2\n1\n", b"a\n\xff\n"])
+def test_a_table_that_was_cut_short_is_refused(tmp_path, content):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.csv: not .*; delete it and run"):
+        files.read_csv(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("damage", ["empty", "short", "bit", "text"])
+def test_arrays_that_were_damaged_are_refused(tmp_path, damage):
+    path = tmp_path / "a.npz"
+    files.write_arrays(path, {"a": np.random.default_rng(0).normal(size=500)})
+    content = path.read_bytes()
+    flipped = content[:900] + bytes([content[900] ^ 1]) + content[901:]
+    damaged = {"empty": b"", "short": content[:-9], "bit": flipped, "text": b"<html>"}
+    path.write_bytes(damaged[damage])
+    with pytest.raises(ValueError, match=r"a\.npz: not a whole \.npz file"):
+        files.read_arrays(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_arrays_have_numbers(tmp_path, value):
+    array = np.array([0, -np.inf, value])
+    for write in (
+        lambda: files.write_array(tmp_path / "a.npy", array),
+        lambda: files.write_arrays(tmp_path / "a.npz", {"a": array}),
+    ):
+        with pytest.raises(ValueError, match="not a number, or infinite"):
+            write()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_has_finite_weights(tmp_path, make_network):
+    model = make_network("gru")
+    weights = model.get_weights()
+    weights[0][0, 0] = np.nan
+    model.set_weights(weights)
+    with pytest.raises(ValueError, match="not a number"):
+        files.write_model(tmp_path / "model.keras", model)
+    model = make_network("gru")  # it is shared with other tests
+    assert not list(tmp_path.iterdir())
 
 
 def test_paths_by_name():

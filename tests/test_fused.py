@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import KINDS
 
 from pipeline import files, fused, network, training
 
@@ -167,8 +166,9 @@ def test_a_step_does_not_depend_on_the_number_of_parts(monkeypatch):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("rows", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("kind", "rows"), [("gru", 1), ("gru", 2), ("gru", 4), ("lstm", 2), ("softmax", 1)]
+)
 def test_fewer_rows_than_threads(monkeypatch, make_network, kind, rows):
     monkeypatch.setattr(tf.config.threading, "get_inter_op_parallelism_threads", lambda: 3)
     model = make_network(kind)

@@ -353,7 +353,7 @@ def test_yaml_is_read_as_version_1_2(tmp_path, old, new, place, value):
     path = tmp_path / "params.yaml"
     path.write_text(text.replace(old, new))
     if value is None:
-        with pytest.raises(ValueError, match=f": {place}: got .*; allowed: a valid"):
+        with pytest.raises(ValueError, match=f": {place}: got .*; allowed: a whole number"):
             params.load(path)
     else:
         assert params.select(params.load(path), place) == value

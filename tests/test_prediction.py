@@ -37,6 +37,11 @@ def test_size_of_a_forward_pass_does_not_change_the_result(
     assert_allclose(prediction.log_p_next(any_network, symbols), whole, **FLOAT32)
 
 
+def test_of_no_sequences_there_are_no_predictions(any_network, rng):
+    none = prediction.log_p_next(any_network, draw(any_network, rng, 0, 12))
+    assert none.shape == (0, 12, max(2, any_network.output_shape[-1]))
+
+
 def test_what_is_predicted_sums_to_the_log_likelihood(any_network, rng):
     symbols = draw(any_network, rng, 3, 12)
     log_p = -scores.nats(prediction.log_p_next(any_network, symbols), symbols).sum(axis=1)

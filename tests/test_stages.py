@@ -25,7 +25,17 @@ from conftest import THREADS
 from numpy.testing import assert_allclose, assert_array_equal
 from ruamel.yaml import YAML
 
-from pipeline import demo, dirichlet, document, files, masks, params, sources, studies
+from pipeline import (
+    demo,
+    dirichlet,
+    document,
+    files,
+    masks,
+    params,
+    sources,
+    storage,
+    studies,
+)
 from pipeline import stages as package
 from pipeline.stages import binarise, study_memory, study_training, train_meta
 
@@ -126,6 +136,8 @@ def run_all(folder: Path) -> Path:
             test=everything.test[:TEST], test_labels=everything.test_labels[:TEST]
         )
         patch.setattr(sources, "digits", lambda train: few)
+        patch.setitem(params.TRAIN_IMAGES, "digits", TRAIN)
+        patch.setitem(params.TEST_IMAGES, "digits", TEST)
         write_params(CHANGES)
         for stage in STAGES:
             run_stage(patch, stage)
@@ -143,12 +155,28 @@ def run_all(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def runs(threads: int, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two runs side by side, one in a process with other hashes and memory addresses."""
+    """Two runs side by side; one in a process to which everything else is different.
+
+    Hashes, memory addresses, time zone, language, home, and who may read what it writes.
+    """
     folder = tmp_path_factory.mktemp("stages")
+    elsewhere = {
+        "PYTHONHASHSEED": "7",
+        "TZ": "Asia/Kathmandu",
+        "LC_ALL": "C",
+        "LANG": "tr_TR.UTF-8",
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+    }
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        other = pool.submit(run_all, folder / "other")
-        return run_all(folder / "this"), other.result()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in elsewhere.items():
+            patch.setenv(name, value)
+        with ProcessPoolExecutor(1, spawn, os.umask, (0o077,)) as pool:
+            other = pool.submit(run_all, folder / "other")
+            # That process has started with all this; this one goes on as it was.
+            patch.undo()
+            return run_all(folder / "this"), other.result()
 
 
 @pytest.fixture(scope="module")
@@ -680,9 +708,11 @@ def report_in(folder: Path, outputs: Path, patch: pytest.MonkeyPatch, **rows: An
     patch.chdir(folder)
     shutil.rmtree(files.FIGURES)
 
-    def write_figure(name: str, figure: Any) -> None:
+    def write_figure(name: str, figure: Any) -> tuple[str, bytes]:
         """Not drawn: that takes seconds, and they are not looked at."""
-        files.write_bytes(files.FIGURES / f"{name}.png", b"")
+        path = files.FIGURES / f"{name}.png"
+        storage.write(path, b"")
+        return path.relative_to(files.REPORT_HTML.parent).as_posix(), b""
 
     patch.setattr(files, "write_figure", write_figure)
     for name, table in rows.items():
@@ -804,7 +834,16 @@ def test_bad_parameters_end_a_stage_with_a_line_for_each(tmp_path, monkeypatch):
     first, second = ran.stderr.splitlines()
     assert first.startswith("error: params.yaml: seed: got -1; allowed: ")
     assert second.startswith("error: params.yaml: pixels.cell: got 'rnn'; allowed: ")
-    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+    assert written(tmp_path) == ["params.yaml"]
+
+
+def written(folder: Path) -> list[str]:
+    """What a stage has written, beside its lock."""
+    return [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent != folder / files.LOCKS
+    ]
 
 
 def test_missing_mnist_ends_the_stage_with_one_line(tmp_path, monkeypatch):
@@ -819,7 +858,7 @@ def test_missing_mnist_ends_the_stage_with_one_line(tmp_path, monkeypatch):
     assert line.startswith("error: no MNIST: not in data/raw: train-images-idx3-ubyte.gz")
     for remedy in (*sources.MNIST_FILES, "MNIST_DIR", "`make demo`"):
         assert remedy in line
-    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+    assert written(tmp_path) == ["params.yaml"]
 
 
 def test_wrong_mnist_files_end_the_stage_with_one_line(tmp_path, monkeypatch):
@@ -850,6 +889,7 @@ def test_missing_inputs_end_a_stage_with_one_line(tmp_path, monkeypatch):
 
 
 def test_usage_names_the_command_as_it_was_given(tmp_path):
+    shutil.copy(ROOT / params.FILE, tmp_path)
     ran = run_as_a_command(tmp_path, "pipeline.stages.report", "M1")
     assert ran.returncode != 0
     assert ran.stderr == "usage: python -m pipeline.stages.report\n"
@@ -919,7 +959,7 @@ def test_a_wrong_operand_ends_the_stage_with_one_line(
         package.main(module.run)
     assert str(ended.value).startswith(expected)
     assert len(str(ended.value).splitlines()) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+    assert written(tmp_path) == ["params.yaml"]
 
 
 def received_by(run: Callable, patch: pytest.MonkeyPatch, *operands: str) -> None:

@@ -2,8 +2,8 @@
 
 A stage's `run` says by its arguments which sections of params.yaml it reads, and gets
 nothing else: `meta_training` is the section `meta.training`. Arguments in OPERANDS come
-from the command line, in the order of `run`; one in ENTRIES is the entry of a section that
-the operand beside it names.
+from the command line, in the order of `run`, or from the name that DVC gives the stage;
+one in ENTRIES is the entry of a section that the operand beside it names.
 """
 
 import inspect
@@ -12,9 +12,9 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, NoReturn, get_type_hints
 
-from pipeline import params
+from pipeline import checkpoints, files, guard, params, storage
 
 # TensorFlow reads this when it is first imported; its notes on the processor and on missing
 # graphics cards would drown what a stage says.
@@ -32,17 +32,15 @@ ENTRIES = {
 
 def main(run: Callable) -> None:
     """Check all parameters, run a stage, and say in one line what went wrong."""
-    wanted = list(inspect.signature(run).parameters)
-    operands = [argument for argument in wanted if argument in OPERANDS]
-    given = dict(zip(operands, sys.argv[1:]))
-    if len(sys.argv) - 1 != len(operands):
-        words = [f"python -m pipeline.stages.{Path(sys.argv[0]).stem}", *operands]
-        sys.exit(f"usage: {' '.join([words[0], *map(str.upper, words[1:])])}")
+    guard.end_on_termination()
+    stage, wanted = Path(sys.argv[0]).stem, list(inspect.signature(run).parameters)
+    given = _operands(stage, [argument for argument in wanted if argument in OPERANDS])
+    label = "-".join([stage, *given.values()])
     try:
         checked = params.load()
         arguments: dict[str, Any] = {}
         for argument in wanted:
-            if argument in operands:
+            if argument in given:
                 kind = get_type_hints(run)[argument]
                 arguments[argument] = _operand(argument, given[argument], kind)
             elif argument in ENTRIES:
@@ -51,11 +49,29 @@ def main(run: Callable) -> None:
                 arguments[argument] = params.pick(entries, section, given[operand])
             else:
                 arguments[argument] = params.select(checked, argument.replace("_", "."))
-        run(**arguments)
-    except (ValueError, OSError) as error:
-        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
-    except KeyboardInterrupt:
-        sys.exit("error: interrupted; run the same command again")
+        with guard.alone(files.LOCKS / f"{label}.lock"):
+            with storage.together():
+                run(**arguments)
+            checkpoints.clear(label)
+    except (ValueError, OSError, KeyboardInterrupt) as error:
+        _end(error)
+
+
+def _operands(stage: str, names: list[str]) -> dict[str, str]:
+    """What the command line gives, or else DVC by the name of the stage that it runs.
+
+    dvc.yaml does not write them into the command: they are keys of params.yaml, and a
+    command goes through a shell.
+    """
+    values = sys.argv[1:]
+    if names and not values and guard.under_dvc():
+        # Such as studies/dvc.yaml:study_training@M1-tuned-3.
+        entry = os.environ["DVC_STAGE"].partition("@")[2]
+        values = entry.rsplit("-", len(names) - 1)
+    if len(values) != len(names):
+        words = [f"python -m pipeline.stages.{stage}", *map(str.upper, names)]
+        sys.exit(f"usage: {' '.join(words)}")
+    return dict(zip(names, values))
 
 
 def _operand(name: str, text: str, kind: type) -> str | int:
@@ -64,3 +80,27 @@ def _operand(name: str, text: str, kind: type) -> str | int:
     if not text.isdecimal():
         raise ValueError(f"{name.upper()}: got {text!r:.40}; allowed: a whole number")
     return int(text)
+
+
+def _end(error: BaseException) -> NoReturn:
+    if isinstance(error, KeyboardInterrupt):
+        sys.exit("error: interrupted; run the same command again")
+    sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+
+
+def _begin() -> None:
+    """What comes before a stage's own imports, which may take seconds."""
+    if guard.under_dvc():
+        guard.end_with_parent()
+    for difference in guard.other_versions():
+        print(f"warning: {difference}", file=sys.stderr, flush=True)
+    try:
+        params.load()
+    except ValueError as error:
+        _end(error)
+
+
+# `python -m pipeline.stages.NAME` imports this package before NAME, and has not put the
+# path of NAME here yet.
+if sys.argv[0] == "-m":
+    _begin()

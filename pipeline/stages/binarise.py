@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline import files, images, params, randomness, scores, sources
+from pipeline import checks, files, images, params, randomness, scores, sources
 from pipeline.stages import main
 
 
@@ -20,6 +20,15 @@ def run(seed: int, data: params.Data) -> None:
         return images.binarise_stochastic(values, rng)
 
     train, test = binarise("train", grey.train), binarise("test", grey.test)
+    for counts, binary, labels in (
+        (params.TRAIN_IMAGES, train, grey.train_labels),
+        (params.TEST_IMAGES, test, grey.test_labels),
+    ):
+        count = counts[data.source]
+        checks.shaped(files.BINARISED, binary, (count, images.PIXELS), np.dtype(np.uint8))
+        checks.among(files.BINARISED, binary, (0, 1))
+        checks.shaped(files.BINARISED, labels, (count,), labels.dtype)
+        checks.among(files.BINARISED, labels, tuple(range(10)))
     files.write_arrays(
         files.BINARISED,
         {

@@ -4,6 +4,7 @@ import numpy as np
 
 from pipeline import (
     bounds,
+    checks,
     comparison,
     dirichlet,
     files,
@@ -71,6 +72,9 @@ def run(
     files.write_csv(files.COMPARISON, table)
     files.write_csv(files.BOUNDS, limits)
     files.write_csv(files.BIAS, bias)
+    for part, array in pictured.items():
+        if not part.endswith("characters"):
+            checks.normalised(files.PREDICTIONS, array)
     files.write_arrays(files.PREDICTIONS, pictured)
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline import (
+    checks,
     completions,
     examples,
     files,
@@ -93,10 +94,14 @@ def run(seed: int, threads: int, inpainting: params.Inpainting) -> None:
             reliability += _reliability_rows(task, exact, bins)
         posteriors[name] = np.concatenate(log_posteriors)
         gallery |= _gallery(tasks, posteriors[name])
+    for log_posterior in posteriors.values():
+        checks.normalised(files.POSTERIORS, np.exp(log_posterior))
     files.write_arrays(files.POSTERIORS, posteriors)
-    files.write_csv(files.INPAINTING_SCORES, table)
+    files.write_csv(files.INPAINTING_SCORES, table, empty=PROBABILISTIC)
     files.write_csv(files.INPAINTING_IMAGES, by_image)
-    files.write_csv(files.RELIABILITY, reliability)
+    # In a bin without forecasts.
+    nothing = ("confidence", "accuracy")
+    files.write_csv(files.RELIABILITY, reliability, empty=nothing)
     files.write_arrays(files.INPAINTING_GALLERY, gallery)
 
 

@@ -1,7 +1,10 @@
 """Draw the figures, hold ours against the published numbers, and write the report."""
 
+from collections.abc import Callable
 from importlib.metadata import version
 from platform import python_version
+
+from matplotlib.figure import Figure
 
 from pipeline import (
     completions,
@@ -16,6 +19,8 @@ from pipeline import (
     tables,
 )
 from pipeline.stages import main
+
+Draw = Callable[[str, Figure], None]
 
 # What there is of each pictured sequence.
 PARTS = ("characters", "network", "exact")
@@ -46,8 +51,14 @@ def run(
     fills = files.read_csv(files.INPAINTING_SCORES)
     results = _meta_results(meta)
 
-    _figures(history, fills, models)
-    panels = _meta_figures(models, results, meta.training.steps)
+    pictures: dict[str, bytes] = {}
+
+    def draw(name: str, figure: Figure) -> None:
+        address, png = files.write_figure(name, figure)
+        pictures[address] = png
+
+    _figures(draw, history, fills, models)
+    panels = _meta_figures(draw, models, results, meta.training.steps)
     card = published.scorecard(
         snapshots,
         history,
@@ -77,7 +88,7 @@ def run(
         ]
     )
     files.write_text(files.REPORT_MARKDOWN, text)
-    files.write_text(files.REPORT_HTML, document.html(text, files.read_figures()))
+    files.write_text(files.REPORT_HTML, document.html(text, pictures))
     print(f"wrote {files.REPORT_HTML}")
 
 
@@ -130,10 +141,9 @@ def _reachable(
 
 
 def _figures(
-    history: list[files.Record], fills: list[files.Record], models: list[str]
+    draw: Draw, history: list[files.Record], fills: list[files.Record], models: list[str]
 ) -> None:
     """Draw the figures of questions 1 and 2, and the overview."""
-    draw = files.write_figure
     draw("binarised", figures.binarised(files.read_arrays(files.EXAMPLES)))
     draw("learning_curves", figures.learning_curves(history))
     draw("rollout_scores", figures.rollout_scores(files.read_csv(files.STEPS_AHEAD)))
@@ -154,10 +164,9 @@ def _figures(
 
 
 def _meta_figures(
-    models: list[str], results: meta_section.Results, steps: int
+    draw: Draw, models: list[str], results: meta_section.Results, steps: int
 ) -> list[tuple[str, str, str]]:
     """Draw those of question 3; returns name, caption and data of single sequences'."""
-    draw = files.write_figure
     draw("meta_curves", meta_figures.curves(results.curves, results.bounds, steps))
     if results.recipes:
         draw("meta_excess", meta_figures.excess(results.excess))

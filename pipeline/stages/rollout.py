@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline import (
     baselines,
+    checks,
     examples,
     files,
     network,
@@ -62,6 +63,8 @@ def run(seed: int, threads: int, rollout: params.Rollout) -> None:
 
     chosen = examples.of_rollouts(argmax_accuracy, variance, PICTURES)
     shown = np.concatenate(list(chosen.values()))
+    for continued in (argmax, samples):
+        checks.among(files.ROLLOUT_GALLERY, continued, (0, 1))
     files.write_arrays(
         files.ROLLOUT_GALLERY,
         {

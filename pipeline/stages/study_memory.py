@@ -48,9 +48,9 @@ def run(
             len(alpha), settings, randomness.stream(seed, "weights", name), name
         )
         order = randomness.stream(seed, "train", name)
-        for _ in metatask.train(
-            model, alpha, reset_every, settings, meta_optimiser_tuned, order
-        ):
+        trainer = metatask.trainer(model, meta_optimiser_tuned)
+        batches = meta_optimiser_tuned.batches
+        for _ in metatask.train(trainer, alpha, reset_every, settings, batches, order):
             pass
         log_p = prediction.log_p_next(model, sequences).astype(np.float64)
         excess = comparison.excess_per_symbol(log_p, exact)
@@ -60,7 +60,7 @@ def run(
                 "prior": prior,
                 "reset_every": reset_every,
                 "units": units,
-                "batches": meta_optimiser_tuned.batches,
+                "batches": batches,
                 "excess": excess.mean,
                 "excess_se": excess.standard_error,
                 "excess_per_character": whole["kl"],

@@ -64,7 +64,10 @@ def run(
     shown = set(logarithmic(optimiser.batches))
     record(0)
     order = randomness.stream(seed, "train", *purpose)
-    for done in metatask.train(model, alpha, reset_every, meta_training, optimiser, order):
+    trainer = metatask.trainer(model, optimiser)
+    for done in metatask.train(
+        trainer, alpha, reset_every, meta_training, optimiser.batches, order
+    ):
         if done in shown:
             log_p = record(done)
     regret = comparison.regret(log_p, exact, dirichlet.log_known(p, steps, reset_every))

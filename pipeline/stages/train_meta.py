@@ -5,6 +5,7 @@ from itertools import islice
 import numpy as np
 
 from pipeline import (
+    checkpoints,
     dirichlet,
     files,
     metatask,
@@ -72,11 +73,29 @@ def run(
             }
         curves.append(row)
 
-    record(0)
-    order = randomness.stream(seed, "train", name)
-    for done in metatask.train(model, alpha, reset_every, settings, recipe, order):
+    trainer = metatask.trainer(model, recipe)
+    checkpoint = checkpoints.Checkpoint(
+        f"train_meta-{name}", "batch", seed, threads, meta_model, settings, recipe
+    )
+    progress = checkpoint.load()
+    if progress:
+        trainer.restore(progress.state)
+        curves += progress.records["curves"]
+    else:
+        record(0)
+    for done in metatask.train(
+        trainer,
+        alpha,
+        reset_every,
+        settings,
+        recipe.batches,
+        randomness.stream(seed, "train", name),
+        progress.done if progress else 0,
+    ):
         if done % settings.evaluate_every == 0 or done == recipe.batches:
             record(done)
+            records = {"curves": curves}
+            checkpoint.save(checkpoints.Progress(done, trainer.state(), records, {}))
     last = curves[-1]
     print(
         f"{name}: test loss {last['test_loss']:.4f}, exact Bayes "

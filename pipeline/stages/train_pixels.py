@@ -3,7 +3,16 @@
 import keras
 import numpy as np
 
-from pipeline import files, network, params, prediction, randomness, scores, training
+from pipeline import (
+    checkpoints,
+    files,
+    network,
+    params,
+    prediction,
+    randomness,
+    scores,
+    training,
+)
 from pipeline.stages import main
 
 
@@ -22,9 +31,10 @@ def run(seed: int, threads: int, pixels: params.Pixels) -> None:
 
     history: list[files.Record] = []
     snapshots: list[files.Record] = []
+    weights: dict[str, list[np.ndarray]] = {}
 
-    def save(name: str, epochs_trained: int, on_test: scores.Evaluation) -> None:
-        files.write_model(files.pixel_model(name), model)
+    def keep(name: str, epochs_trained: int, on_test: scores.Evaluation) -> None:
+        weights[name] = model.get_weights()
         loss, accuracy = on_test
         snapshots.append(
             {
@@ -39,8 +49,18 @@ def run(seed: int, threads: int, pixels: params.Pixels) -> None:
             }
         )
 
-    save("untrained", 0, evaluate(test))
-    for epoch in range(pixels.epochs):
+    checkpoint = checkpoints.Checkpoint(
+        "train_pixels", "epoch", seed, threads, pixels, train, test
+    )
+    progress = checkpoint.load()
+    if progress:
+        trainer.restore(progress.state)
+        history += progress.records["history"]
+        snapshots += progress.records["snapshots"]
+        weights |= progress.weights
+    else:
+        keep("untrained", 0, evaluate(test))
+    for epoch in range(progress.done if progress else 0, pixels.epochs):
         order = randomness.epoch_order(seed, epoch, len(train))
         batches = training.in_batches(train, order, pixels.batch_size)
         total = -(-len(train) // pixels.batch_size)
@@ -61,8 +81,14 @@ def run(seed: int, threads: int, pixels: params.Pixels) -> None:
             flush=True,
         )
         if epoch in pixels.snapshots:
-            save(str(epoch), epoch + 1, on_test)
-    save("final", pixels.epochs, on_test)
+            keep(str(epoch), epoch + 1, on_test)
+        if epoch + 1 == pixels.epochs:
+            keep("final", pixels.epochs, on_test)
+        records = {"history": history, "snapshots": snapshots}
+        checkpoint.save(checkpoints.Progress(epoch + 1, trainer.state(), records, weights))
+    for name, values in weights.items():
+        model.set_weights(values)
+        files.write_model(files.pixel_model(name), model)
     files.write_csv(files.PIXEL_HISTORY, history)
     files.write_csv(files.SNAPSHOT_SCORES, snapshots)
 

@@ -1,0 +1,151 @@
+"""Where training goes on after it was stopped: one file for each stage, outside of DVC.
+
+The file holds everything that decides what comes next. It is replaced in one step; the
+one before it stays beside it, in case the newest was damaged.
+"""
+
+import hashlib
+import io
+import json
+import sys
+import zipfile
+import zlib
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipeline import files, guard, storage
+
+# What numpy and json raise on a file that is not what `_pack` made.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, ValueError)
+
+
+class Progress(NamedTuple):
+    """How far training has come.
+
+    done: epochs or mini-batches that are finished.
+    state: of the trainer.
+    records: rows of tables so far, by table.
+    weights: of snapshots so far, by snapshot.
+    """
+
+    done: int
+    state: list[np.ndarray]
+    records: dict[str, list[files.Record]]
+    weights: dict[str, list[np.ndarray]]
+
+
+class Checkpoint:
+    """The progress of one stage.
+
+    Args:
+        label: the stage's name and operands.
+        unit: what is counted, "epoch" or "batch".
+        determinants: everything beside code and versions that decides the result:
+            parameters and data. A file with others is not used.
+    """
+
+    def __init__(self, label: str, unit: str, *determinants: Any):
+        self._path = path(label)
+        self._unit = unit
+        self._key = _key(determinants)
+
+    def load(self) -> Progress | None:
+        """The newest progress that can be used; files that cannot are deleted."""
+        for candidate in (self._path, _before(self._path)):
+            try:
+                key, progress = _unpack(candidate.read_bytes())
+            except FileNotFoundError:
+                continue
+            except UNREADABLE:
+                _discard(candidate, "it is damaged, or no checkpoint")
+                continue
+            if key != self._key:
+                _discard(candidate, "it is of other code, data, parameters or versions")
+                continue
+            print(f"resuming from {self._unit} {progress.done}", flush=True)
+            return progress
+        return None
+
+    def save(self, progress: Progress) -> None:
+        """Write the progress; that of the time before is kept."""
+        if self._path.exists():
+            self._path.replace(_before(self._path))
+        storage.replace(self._path, _pack(self._key, progress))
+
+
+def path(label: str) -> Path:
+    """Where the checkpoint of a stage is."""
+    return files.CHECKPOINTS / f"{label}.npz"
+
+
+def clear(label: str) -> None:
+    """Delete the checkpoints of a stage, which has ended well."""
+    for candidate in (path(label), _before(path(label))):
+        candidate.unlink(missing_ok=True)
+
+
+def _before(newest: Path) -> Path:
+    return newest.with_name(f"{newest.stem}.before.npz")
+
+
+def _discard(candidate: Path, reason: str) -> None:
+    print(f"warning: {candidate}: not used, for {reason}", file=sys.stderr, flush=True)
+    candidate.unlink()
+
+
+def _key(determinants: tuple) -> str:
+    """A hash of the package's code, of versions, and of what else decides the result."""
+    digest = hashlib.sha256()
+    folder = Path(__file__).parent
+    for source in sorted(folder.rglob("*.py")):
+        digest.update(f"{source.relative_to(folder)}\n".encode() + source.read_bytes())
+    digest.update(repr([python_version(), *map(version, guard.PACKAGES)]).encode())
+    for part in determinants:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.shape} {part.dtype}\n".encode() + part.tobytes())
+        else:
+            digest.update(f"{part!r}\n".encode())
+    return digest.hexdigest()
+
+
+def _pack(key: str, progress: Progress) -> bytes:
+    """Arrays by number; what they are, and all that is no array, as JSON among them."""
+    arrays = [*progress.state]
+    for weights in progress.weights.values():
+        arrays += weights
+    about = {
+        "key": key,
+        "done": progress.done,
+        "records": progress.records,
+        "state": len(progress.state),
+        "weights": {name: len(weights) for name, weights in progress.weights.items()},
+    }
+    # Floats as JSON come back as the very same.
+    text = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    numbered = {str(number): array for number, array in enumerate(arrays)}
+    packed = io.BytesIO()
+    np.savez(packed, allow_pickle=False, about=text, **numbered)
+    return packed.getvalue()
+
+
+def _unpack(content: bytes) -> tuple[str, Progress]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as packed:
+        about = json.loads(packed["about"].tobytes())
+        left = iter(range(len(packed.files) - 1))
+
+        def take(count: int) -> list[np.ndarray]:
+            return [packed[str(next(left))] for _ in range(count)]
+
+        state = take(about["state"])
+        weights: Mapping[str, int] = about["weights"]
+        return about["key"], Progress(
+            about["done"],
+            state,
+            about["records"],
+            {name: take(count) for name, count in weights.items()},
+        )

@@ -1,0 +1,98 @@
+"""What keeps a stage from being run twice at once, orphaned, or on other versions."""
+
+import ctypes
+import fcntl
+import os
+import platform
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NoReturn
+
+PINNED = Path("requirements.lock")
+# Packages whose version may change a result.
+PACKAGES = ("tensorflow", "keras", "numpy")
+# Python's own version for which the packages are pinned, as uv writes it there.
+PYTHON = re.compile(r"^#.*--python-version (\S+)", re.MULTILINE)
+
+
+def under_dvc() -> bool:
+    """Whether DVC runs this process; it tells every stage its name."""
+    return "DVC_STAGE" in os.environ
+
+
+def end_with_parent() -> None:
+    """Have Linux kill this process when the one that started it ends.
+
+    Without it a stage outlives a DVC that was killed, and the next DVC starts a second one
+    beside it. Other systems have no such call; there `alone` stops the second.
+    """
+    if sys.platform == "linux":
+        parent_death = 1  # PR_SET_PDEATHSIG in linux/prctl.h
+        ctypes.CDLL(None).prctl(parent_death, signal.SIGKILL)
+
+
+def end_on_termination() -> None:
+    """End on SIGTERM as on Ctrl-C: by an exception, so that what is unfinished goes."""
+
+    def end(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold a lock, which the system frees however this process ends.
+
+    Raises:
+        ValueError: another process holds it; says which.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise ValueError(
+                f"{path}: process {file.read().strip()} runs the same stage here; wait "
+                "for its end, or stop it"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def other_versions() -> list[str]:
+    """A line for Python, and for each package, if it is not the version that is pinned."""
+    if not PINNED.exists():
+        return []
+    text = PINNED.read_text(encoding="utf-8")
+    found = []
+    python = PYTHON.search(text)
+    if python and not f"{platform.python_version()}.".startswith(f"{python[1]}."):
+        found.append(_differs("Python", platform.python_version(), python[1]))
+    for package in PACKAGES:
+        pinned = re.search(rf"^{package}==(\S+)", text, re.MULTILINE)
+        try:
+            installed = version(package)
+        except PackageNotFoundError:
+            installed = "none"
+        if pinned and installed != pinned[1]:
+            found.append(_differs(package, installed, pinned[1]))
+    return found
+
+
+def _differs(what: str, installed: str, pinned: str) -> str:
+    return (
+        f"{what} {installed} is installed, {PINNED} is for {pinned}: trained numbers may "
+        "differ; `make setup` installs what is pinned"
+    )

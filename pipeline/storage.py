@@ -1,0 +1,115 @@
+"""Bytes of files: complete or absent when written, and checked when read.
+
+What is written waits beside its target, is read back, and takes its place by a rename;
+within `together` only when all that was written there is complete.
+"""
+
+import functools
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+LOCK = Path("dvc.lock")
+
+# What waits for its place within `together`: targets and where their content is.
+_waiting: ContextVar[dict[Path, Path] | None] = ContextVar("waiting", default=None)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """All files that are written within take their places at its end, or none does."""
+    waiting: dict[Path, Path] = {}
+    token = _waiting.set(waiting)
+    try:
+        yield
+        for path, unfinished in waiting.items():
+            os.replace(unfinished, path)
+    finally:
+        _waiting.reset(token)
+        for unfinished in waiting.values():
+            unfinished.unlink(missing_ok=True)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file in one step, or within `together` with the others.
+
+    Raises:
+        OSError: it cannot be written, or what is read back is something else.
+    """
+    unfinished = _write_beside(path, content)
+    waiting = _waiting.get()
+    if waiting is None:
+        os.replace(unfinished, path)
+    else:
+        waiting[path] = unfinished
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file in one step, within `together` as well."""
+    os.replace(_write_beside(path, content), path)
+
+
+def _write_beside(path: Path, content: bytes) -> Path:
+    unfinished = path.with_name(f".unfinished-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if unfinished.read_bytes() != content:
+            raise OSError(f"{path}: what was read back is not what was written")
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        if error.strerror is None:
+            raise
+        raise OSError(
+            f"{path}: cannot be written: {error.strerror.lower()}; make room or give "
+            "permission there, and run the same command again"
+        ) from None
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    return unfinished
+
+
+def read(path: Path) -> bytes:
+    """The content of a file, also of one that waits within `together`.
+
+    In a stage that DVC runs, an input is held against the sum that dvc.lock has for it:
+    DVC itself trusts a file of its cache that was damaged without becoming writable.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the sum is another one.
+    """
+    waiting = (_waiting.get() or {}).get(path)
+    content = (waiting or path).read_bytes()
+    if waiting is None and "DVC_STAGE" in os.environ:
+        stage, recorded = _recorded().get(path.as_posix(), (None, None))
+        found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if recorded not in (None, found):
+            raise ValueError(
+                f"{path}: got the MD5 sum {found}, but {LOCK} has {recorded}: the file "
+                f"is damaged; run `dvc repro --force --single-item {stage}`"
+            )
+    return content
+
+
+@functools.cache
+def _recorded() -> dict[str, tuple[str, str]]:
+    """Of each output in dvc.lock its stage and sum; it is read once in a process."""
+    if not LOCK.exists():
+        return {}
+    stages = YAML(typ="safe", pure=True).load(LOCK.read_text(encoding="utf-8"))["stages"]
+    return {
+        out["path"]: (name, out["md5"])
+        for name, stage in stages.items()
+        for out in stage.get("outs", ())
+        if not out["md5"].endswith(".dir")
+    }

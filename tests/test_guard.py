@@ -1,0 +1,86 @@
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from pipeline import guard
+
+ROOT = Path(__file__).parents[1]
+HOLD = "import sys, time; from pathlib import Path; from pipeline import guard\n"
+HOLD += "with guard.alone(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+
+
+def test_a_second_process_is_told_who_runs(tmp_path):
+    path = tmp_path / "locks" / "stage.lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, cwd=ROOT
+    ) as first:
+        assert first.stdout
+        assert first.stdout.readline() == b"held\n"
+        message = rf"stage\.lock: process {first.pid} runs the same stage here; wait"
+        with pytest.raises(ValueError, match=message), guard.alone(path):
+            pytest.fail("not alone")
+        first.kill()
+    # Also when it could not clean up.
+    with guard.alone(path):
+        assert path.read_text() == f"{os.getpid()}\n"
+    assert path.read_text() == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such call")
+def test_a_process_ends_with_the_one_that_started_it():
+    child = "from pipeline import guard; import os, time; guard.end_with_parent()\n"
+    child += "print(os.getpid(), flush=True); time.sleep(60)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    with subprocess.Popen(
+        [sys.executable, "-c", parent], stdout=subprocess.PIPE, cwd=ROOT
+    ) as process:
+        assert process.stdout
+        orphan = int(process.stdout.readline())
+        process.kill()
+    for _ in range(100):
+        state = Path(f"/proc/{orphan}/stat")
+        # A dead process that nobody has asked for stays as a zombie.
+        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.05)
+    os.kill(orphan, signal.SIGKILL)
+    pytest.fail("it outlived its parent")
+
+
+def test_termination_is_an_interruption():
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        guard.end_on_termination()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_the_pinned_versions_are_those_of_the_tests(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert guard.other_versions() == []
+
+
+def test_other_versions_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert guard.other_versions() == []
+    guard.PINNED.write_text(
+        "# uv pip compile --universal --python-version 3.9 --generate-hashes\n"
+        f"keras==0.1 \\\n    --hash=x\nnumpy=={version('numpy')} \\\n"
+    )
+    python, keras = guard.other_versions()
+    assert python.startswith(
+        f"Python {platform.python_version()} is installed, requirements.lock is for 3.9:"
+    )
+    assert keras.startswith(f"keras {version('keras')} is installed, requirements.lock is")
+    # 3.1 is no prefix of 3.11, but 3 is a version of its own.
+    guard.PINNED.write_text("# uv pip compile --python-version 3.1\n")
+    assert len(guard.other_versions()) == 1

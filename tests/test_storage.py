@@ -1,0 +1,134 @@
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline import storage
+
+LOCK = """
+stages:
+  make:
+    cmd: make
+    outs:
+    - path: a.txt
+      hash: md5
+      md5: {sum}
+    - path: folder
+      md5: 0123.dir
+  train@M1:
+    cmd: train
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    storage._recorded.cache_clear()
+    yield tmp_path
+    storage._recorded.cache_clear()
+
+
+def everything() -> dict[str, bytes]:
+    found = sorted(path for path in Path().rglob("*") if path.is_file())
+    return {path.as_posix(): path.read_bytes() for path in found}
+
+
+@pytest.mark.parametrize("write", [storage.write, storage.replace])
+def test_the_target_is_replaced_at_the_end_only(monkeypatch, write):
+    path = Path("new/table.csv")
+    write(path, b"old")
+    replaced = []
+
+    def replace(source: Path, target: Path) -> None:
+        # All is written, beside the target, and the target is still the old one.
+        replaced.append((source.read_bytes(), source.parent, target.read_bytes()))
+        os.rename(source, target)
+
+    monkeypatch.setattr(storage.os, "replace", replace)
+    write(path, b"new")
+    assert replaced == [(b"new", path.parent, b"old")]
+    assert everything() == {"new/table.csv": b"new"}
+
+
+def test_together_all_take_their_places_at_the_end():
+    storage.write(Path("a"), b"old")
+    with storage.together():
+        storage.write(Path("a"), b"new")
+        storage.write(Path("b/c"), b"new")
+        assert Path("a").read_bytes() == b"old"
+        assert not Path("b/c").exists()
+        # Whoever wrote it can read it.
+        assert storage.read(Path("a")) == storage.read(Path("b/c")) == b"new"
+        storage.replace(Path("checkpoint"), b"now")
+        assert Path("checkpoint").read_bytes() == b"now"
+    assert everything() == {"a": b"new", "b/c": b"new", "checkpoint": b"now"}
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_together_none_does_after_a_mistake(error):
+    def mistake() -> None:
+        with storage.together():
+            storage.write(Path("a"), b"new")
+            storage.write(Path("b"), b"new")
+            raise error
+
+    storage.write(Path("a"), b"old")
+    with pytest.raises(error):
+        mistake()
+    assert everything() == {"a": b"old"}
+    storage.write(Path("b"), b"at once")
+    assert everything() == {"a": b"old", "b": b"at once"}
+
+
+def test_a_full_disk_is_one_line_and_leaves_all_as_it_was(monkeypatch):
+    storage.write(Path("a"), b"old")
+
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(storage.os, "fsync", full)
+    with pytest.raises(
+        OSError, match="a: cannot be written: no space left on device; make"
+    ):
+        storage.write(Path("a"), b"new")
+    assert everything() == {"a": b"old"}
+
+
+def test_a_file_that_reads_back_as_something_else_is_refused(monkeypatch):
+    def cut_short(number: int) -> None:
+        os.ftruncate(number, 1)
+
+    monkeypatch.setattr(storage.os, "fsync", cut_short)
+    with pytest.raises(OSError, match="a: what was read back is not what was written"):
+        storage.write(Path("a"), b"new")
+    assert everything() == {}
+
+
+def test_dvc_reads_what_it_has_recorded(monkeypatch):
+    Path("a.txt").write_bytes(b"content")
+    Path("b.txt").write_bytes(b"other")
+    digest = hashlib.md5(b"content", usedforsecurity=False).hexdigest()
+    Path("dvc.lock").write_text(LOCK.replace("{sum}", digest))
+    monkeypatch.setenv("DVC_STAGE", "train@M1")
+    assert storage.read(Path("a.txt")) == b"content"
+    assert storage.read(Path("b.txt")) == b"other"
+    Path("a.txt").write_bytes(b"Content")
+    with pytest.raises(ValueError, match=r"a\.txt: got the MD5 .* --single-item make"):
+        storage.read(Path("a.txt"))
+    # By hand a stage may be run on anything.
+    monkeypatch.delenv("DVC_STAGE")
+    assert storage.read(Path("a.txt")) == b"Content"
+
+
+def test_without_a_lock_file_there_is_nothing_to_compare(monkeypatch):
+    Path("a.txt").write_bytes(b"content")
+    monkeypatch.setenv("DVC_STAGE", "train@M1")
+    assert storage.read(Path("a.txt")) == b"content"
+
+
+def test_what_is_not_there_cannot_be_read():
+    with pytest.raises(FileNotFoundError):
+        storage.read(Path("none"))
