@@ -26,7 +26,7 @@ test: $(INSTALLED) ## lint, types and tests, 5 minutes
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest
+	pytest --numprocesses 2 --dist loadfile
 
 bench: $(INSTALLED) ## speed beside stock Keras, PyTorch and JAX, which it installs; 15 minutes
 	python -m pip freeze > .venv/locked.txt
