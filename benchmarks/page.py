@@ -31,6 +31,7 @@ COLOURS = {
     "pytorch": "#aa3377",
     "jax": "#228833",
 }
+SECONDS = (0.03, 0.1, 0.3, 1, 3)
 LABELS = {
     "batch": "images in a mini-batch",
     "units": "hidden units",
@@ -268,7 +269,7 @@ def draw_speed(rows: list[files.Record]) -> None:
 
 
 def draw_scaling(rows: list[files.Record]) -> None:
-    """Time and memory of ours and Keras against each size, both logarithmic."""
+    """Time, logarithmic, and memory of ours and Keras against each size."""
     figure, axes = plt.subplots(
         2, len(LABELS), figsize=(10, 5.5), sharex="col", sharey="row"
     )
@@ -284,7 +285,12 @@ def draw_scaling(rows: list[files.Record]) -> None:
                 ]
                 axis.plot(*zip(*points), marker="o", color=COLOURS[subject], label=subject)
             values = sorted({one["value"] for one in rows if one["varied"] == varied})
-            axis.set(xscale="log", yscale="log", xticks=values)
+            axis.set(xscale="log", xticks=values)
+            if quantity == "median_s":
+                axis.set(yscale="log")
+                axis.set_yticks(SECONDS, labels=map(str, SECONDS))
+            else:
+                axis.set_ylim(0, 1.05 * max(one[quantity] for one in rows))
             axis.set_xticks(values, labels=map(str, values))
             axis.minorticks_off()
             if column == 0:
