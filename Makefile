@@ -7,10 +7,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo reproduce studies test bench lock
+.PHONY: help setup demo reproduce studies test verify verify-quick faults bench lock
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## the whole graph on bundled digits, in demo/; no download, under 3 minutes
 	python -m pipeline.demo
@@ -27,6 +27,15 @@ test: $(INSTALLED) ## lint, types and tests, 5 minutes
 	ruff format --check .
 	mypy
 	pytest --numprocesses 2 --dist loadfile
+
+verify: $(INSTALLED) ## the committed graph run anew in a scratch folder, and compared; 20 minutes
+	python -m pipeline.verify
+
+verify-quick: $(INSTALLED) ## the same with the demo, 2 minutes
+	python -m pipeline.verify --quick
+
+faults: $(INSTALLED) ## crashes, signals, damage and bad input, tried one by one and counted; 20 minutes
+	PYTHONPATH=. python tests/faults.py
 
 bench: $(INSTALLED) ## speed beside stock Keras, PyTorch and JAX, which it installs; 15 minutes
 	python -m pip freeze > .venv/locked.txt

@@ -31,6 +31,7 @@ from pipeline import (
 from pipeline.images import PIXELS, SIDE
 
 MOST_MISSING = 12
+MOST_SAMPLES = 1000
 # What numpy raises on a damaged file, depending on where the damage is.
 UNREADABLE = (
     OSError,
@@ -237,8 +238,12 @@ def _read_model(path: Path) -> keras.Model:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    if arguments.samples < 1 or arguments.seed < 0:
-        raise ValueError("--samples: allowed: 1 or more; --seed: 0 or more")
+    if not 1 <= arguments.samples <= MOST_SAMPLES:
+        raise ValueError(
+            f"--samples: got {arguments.samples}; allowed: 1 to {MOST_SAMPLES}"
+        )
+    if arguments.seed < 0:
+        raise ValueError(f"--seed: got {arguments.seed}; allowed: 0 or more")
     masked, truth = read(arguments.file)
     model = _read_model(arguments.model)
     rng = randomness.generator(arguments.seed, "inpaint")

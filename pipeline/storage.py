@@ -55,6 +55,8 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def _write_beside(path: Path, content: bytes) -> Path:
+    if path.is_dir():
+        raise OSError(f"{path}: is a folder; give the name of a file")
     unfinished = path.with_name(f".unfinished-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,10 +88,19 @@ def read(path: Path) -> bytes:
 
     Raises:
         FileNotFoundError: there is no such file.
+        OSError: it cannot be read.
         ValueError: the sum is another one.
     """
     waiting = (_waiting.get() or {}).get(path)
-    content = (waiting or path).read_bytes()
+    try:
+        content = (waiting or path).read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{path}: not found; if it is a result, `dvc repro` makes it"
+        ) from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OSError(f"{path}: cannot be read: {reason}") from None
     if waiting is None and "DVC_STAGE" in os.environ:
         stage, recorded = _recorded().get(path.as_posix(), (None, None))
         found = hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -290,7 +290,9 @@ def test_the_seed_decides_the_samples(command):
     ("array", "options", "message"),
     [
         (TRUTH, (), "file.npy: image 0: nothing is missing"),
-        (MASKED, ("--samples", "0"), "--samples"),
+        (MASKED, ("--samples", "0"), "--samples: got 0"),
+        (MASKED, ("--samples", "1001"), "--samples: got 1001; allowed: 1 to 1000"),
+        (MASKED, ("--model", "."), "."),
         (MASKED, ("--seed", "-1"), "--seed"),
         (MASKED, ("--model", "nowhere.keras"), "nowhere.keras"),
         (MASKED, ("--model", "file.npy"), "file.npy"),

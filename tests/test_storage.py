@@ -130,5 +130,17 @@ def test_without_a_lock_file_there_is_nothing_to_compare(monkeypatch):
 
 
 def test_what_is_not_there_cannot_be_read():
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(
+        FileNotFoundError, match=r"^none: not found; .*`dvc repro` makes it"
+    ):
         storage.read(Path("none"))
+
+
+def test_a_folder_is_no_file():
+    Path("folder").mkdir()
+    for path in (Path("folder"), Path()):
+        with pytest.raises(OSError, match="is a folder; give the name of a file"):
+            storage.write(path, b"")
+        with pytest.raises(OSError, match=": cannot be read: is a directory"):
+            storage.read(path)
+    assert everything() == {}
