@@ -7,21 +7,17 @@ one before it stays beside it, in case the newest was damaged.
 import hashlib
 import io
 import json
+import os
 import sys
-import zipfile
-import zlib
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from platform import python_version
+from platform import machine, python_version
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pipeline import files, guard, storage
-
-# What numpy and json raise on a file that is not what `_pack` made.
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, ValueError)
 
 
 class Progress(NamedTuple):
@@ -52,18 +48,20 @@ class Checkpoint:
     def __init__(self, label: str, unit: str, *determinants: Any):
         self._path = path(label)
         self._unit = unit
-        self._key = _key(determinants)
+        # Other settings of oneDNN change the last bits.
+        onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
+        self._key = _key((label, unit, machine(), onednn, *determinants))
 
     def load(self) -> Progress | None:
         """The newest progress that can be used; files that cannot are deleted."""
         for candidate in (self._path, _before(self._path)):
-            try:
-                key, progress = _unpack(candidate.read_bytes())
-            except FileNotFoundError:
+            if not candidate.exists():
                 continue
-            except UNREADABLE:
+            content = candidate.read_bytes()
+            if not _whole(content):
                 _discard(candidate, "it is damaged, or no checkpoint")
                 continue
+            key, progress = _unpack(content)
             if key != self._key:
                 _discard(candidate, "it is of other code, data, parameters or versions")
                 continue
@@ -80,7 +78,7 @@ class Checkpoint:
 
 def path(label: str) -> Path:
     """Where the checkpoint of a stage is."""
-    return files.CHECKPOINTS / f"{label}.npz"
+    return files.CHECKPOINTS / label
 
 
 def clear(label: str) -> None:
@@ -90,7 +88,7 @@ def clear(label: str) -> None:
 
 
 def _before(newest: Path) -> Path:
-    return newest.with_name(f"{newest.stem}.before.npz")
+    return newest.with_name(f"{newest.name}.before")
 
 
 def _discard(candidate: Path, reason: str) -> None:
@@ -113,8 +111,21 @@ def _key(determinants: tuple) -> str:
     return digest.hexdigest()
 
 
+def _sum(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+def _whole(content: bytes) -> bool:
+    """Whether a file is as `_pack` made it, so that it can be trusted to be unpacked."""
+    start = len(_sum(b""))
+    return content[:start] == _sum(content[start:])
+
+
 def _pack(key: str, progress: Progress) -> bytes:
-    """Arrays by number; what they are, and all that is no array, as JSON among them."""
+    """The sum of all that follows, and arrays by number in the form of .npz.
+
+    What the arrays are, and all that is no array, is JSON among them.
+    """
     arrays = [*progress.state]
     for weights in progress.weights.values():
         arrays += weights
@@ -130,11 +141,11 @@ def _pack(key: str, progress: Progress) -> bytes:
     numbered = {str(number): array for number, array in enumerate(arrays)}
     packed = io.BytesIO()
     np.savez(packed, allow_pickle=False, about=text, **numbered)
-    return packed.getvalue()
+    return _sum(packed.getvalue()) + packed.getvalue()
 
 
 def _unpack(content: bytes) -> tuple[str, Progress]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as packed:
+    with np.load(io.BytesIO(content[len(_sum(b"")) :]), allow_pickle=False) as packed:
         about = json.loads(packed["about"].tobytes())
         left = iter(range(len(packed.files) - 1))
 

@@ -41,6 +41,16 @@ def numbers(path: Path, array: np.ndarray) -> None:
         raise ValueError(f"{path}: got a value that is not a number, or infinite")
 
 
+def finite(path: Path, array: np.ndarray) -> None:
+    """All numbers of an array are finite.
+
+    Raises:
+        ValueError: one is not.
+    """
+    if not np.isfinite(array).all():
+        raise ValueError(f"{path}: got a value that is not a number, or infinite")
+
+
 def normalised(path: Path, p: np.ndarray) -> None:
     """Probabilities (..., K) sum to one over the last axis.
 

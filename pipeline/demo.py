@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from pipeline import files, params
+from pipeline import files, guard, params
 
 FOLDER = Path("demo")
 CHANGES = Path("demo.yaml")
@@ -35,6 +35,7 @@ def prepare(folder: Path, changes: Path) -> None:
     )
     shutil.copy("dvc.yaml", folder)
     shutil.copy(".dvcignore", folder)
+    shutil.copy(guard.PINNED, folder)
     # The demo's report shows the studies of the project, which know nothing of images.
     for table in (files.RECIPES, files.EXCESS, files.REGRET, files.MEMORY):
         (folder / table).parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,6 @@ import json
 import re
 import subprocess
 import zipfile
-import zlib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +20,9 @@ import numpy as np
 from pipeline import checks, storage
 
 Record = dict[str, Any]
+
+# Of an unpacked model, a thousand times those of the project.
+MOST_BYTES = 2**28
 
 # What to do about a file that is no use.
 _ANEW = "delete it and run `dvc repro`, which makes it anew"
@@ -184,9 +186,10 @@ def read_csv(path: Path) -> list[Record]:
     """
     try:
         text = storage.read(path).decode()
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: not UTF-8 text; {_ANEW}") from None
-    header, *rows = [*csv.reader(io.StringIO(text))] or [[]]
+        header, *rows = [*csv.reader(io.StringIO(text))] or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        reason = storage.reason(error)
+        raise ValueError(f"{path}: not a table ({reason}); {_ANEW}") from None
     if not rows or any(len(row) != len(header) for row in rows):
         raise ValueError(f"{path}: not a whole table; {_ANEW}")
     return [dict(zip(header, map(_value, row))) for row in rows]
@@ -207,7 +210,7 @@ def write_array(path: Path, array: np.ndarray) -> None:
     """One array as .npy.
 
     Raises:
-        ValueError: it has nan or infinity, or objects, which would have to be pickled.
+        ValueError: it has nan or plus infinity, or objects, which would have to be pickled.
     """
     checks.numbers(path, array)
     content = io.BytesIO()
@@ -219,7 +222,8 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Named arrays as compressed .npz.
 
     Raises:
-        ValueError: one has nan or infinity, or objects, which would have to be pickled.
+        ValueError: one has nan or plus infinity, or objects, which would have to be
+            pickled.
     """
     for array in arrays.values():
         checks.numbers(path, array)
@@ -238,8 +242,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return dict(arrays)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # whatever numpy says of what is no archive
+        reason = storage.reason(error)
         raise ValueError(f"{path}: not a whole .npz file ({reason}); {_ANEW}") from None
 
 
@@ -274,7 +278,7 @@ def write_model(path: Path, model: Any) -> None:
     """
     weights = model.get_weights()
     for values in weights:
-        checks.numbers(path, values)
+        checks.finite(path, values)
     with TemporaryDirectory() as folder:
         # Keras writes to nothing but a file with this ending.
         as_keras = Path(folder) / "model.keras"
@@ -287,7 +291,7 @@ def write_model(path: Path, model: Any) -> None:
             content = _without_chance(name, archive.read(name))
             again.writestr(zipfile.ZipInfo(name), content)
     read_back = _load_model(rewritten.getvalue()).get_weights()
-    if not all(map(np.array_equal, weights, read_back)):
+    if len(weights) != len(read_back) or not all(map(np.array_equal, weights, read_back)):
         raise ValueError(f"{path}: the model that is read back has other weights")
     storage.write(path, rewritten.getvalue())
 
@@ -301,9 +305,12 @@ def read_model(path: Path) -> Any:
     content = storage.read(path)
     try:
         _refuse_code(content)
-        return _load_model(content)
+        model = _load_model(content)
+        if (len(model.inputs), len(model.outputs)) != (1, 1):
+            raise ValueError("it has not one input and one output")
+        return model
     except Exception as error:  # whatever Keras and HDF5 say of what is no model
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = storage.reason(error)
         raise ValueError(
             f"{path}: not a Keras model that can be used ({reason}); give a .keras file "
             f"of Keras' own layers, such as {pixel_model('final')}"
@@ -326,6 +333,8 @@ def _refuse_code(content: bytes) -> None:
         ValueError: it does; names it.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
+            raise ValueError(f"unpacked it is larger than {MOST_BYTES} bytes")
         left = [json.loads(archive.read("config.json"))]
     while left:
         part = left.pop()

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
+INTERRUPTED = "error: interrupted; run the same command again"
 PINNED = Path("requirements.lock")
 # Packages whose version may change a result.
 PACKAGES = ("tensorflow", "keras", "numpy")
@@ -36,13 +37,16 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(parent_death, signal.SIGKILL)
 
 
-def end_on_termination() -> None:
-    """End on SIGTERM as on Ctrl-C: by an exception, so that what is unfinished goes."""
+def end_on_signals() -> None:
+    """End on SIGTERM and Ctrl-C with a line, and not before what is unfinished is gone."""
 
     def end(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
+        sys.exit(INTERRUPTED)
 
     signal.signal(signal.SIGTERM, end)
+    # A shell starts what is to run in the background deaf to Ctrl-C.
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, end)
 
 
 @contextmanager
@@ -59,8 +63,8 @@ def alone(path: Path) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             raise ValueError(
-                f"{path}: process {file.read().strip()} runs the same stage here; wait "
-                "for its end, or stop it"
+                f"{path}: process {file.read().strip() or 'another'} runs the same stage "
+                "here; wait for its end, or stop it"
             ) from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
@@ -81,13 +85,14 @@ def other_versions() -> list[str]:
     if python and not f"{platform.python_version()}.".startswith(f"{python[1]}."):
         found.append(_differs("Python", platform.python_version(), python[1]))
     for package in PACKAGES:
-        pinned = re.search(rf"^{package}==(\S+)", text, re.MULTILINE)
+        # More than one where they are for different versions of Python.
+        pinned = re.findall(rf"^{package}==(\S+)", text, re.MULTILINE)
         try:
             installed = version(package)
         except PackageNotFoundError:
             installed = "none"
-        if pinned and installed != pinned[1]:
-            found.append(_differs(package, installed, pinned[1]))
+        if pinned and installed not in pinned:
+            found.append(_differs(package, installed, " or ".join(pinned)))
     return found
 
 

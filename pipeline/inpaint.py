@@ -8,7 +8,6 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from tokenize import TokenError
 from typing import NamedTuple
 
 import keras
@@ -20,6 +19,7 @@ from pipeline import (
     completions,
     figures,
     files,
+    guard,
     infill,
     masks,
     network,
@@ -32,17 +32,6 @@ from pipeline.images import PIXELS, SIDE
 
 MOST_MISSING = 12
 MOST_SAMPLES = 1000
-# What numpy raises on a damaged file, depending on where the damage is.
-UNREADABLE = (
-    OSError,
-    ValueError,
-    EOFError,
-    SyntaxError,
-    TokenError,
-    MemoryError,
-    OverflowError,
-)
-
 # Images between two steps of the progress bar.
 CHUNK = 256
 
@@ -80,10 +69,10 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
             rest = file.read(1)
     except FileNotFoundError:
         raise ValueError(f"{path}: not found; give the path of a .npy file") from None
-    except UNREADABLE as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # whatever numpy says, depending on where the damage is
         raise ValueError(
-            f"{path}: not a whole .npy file of numbers ({reason}); save it with numpy.save"
+            f"{path}: not a whole .npy file of numbers ({storage.reason(error)}); save it "
+            "with numpy.save"
         ) from None
     if rest:
         raise ValueError(f"{path}: more after the array; save one array with numpy.save")
@@ -216,10 +205,16 @@ def main() -> None:
         help="default: %(default)s",
     )
     arguments = parser.parse_args()
+    for difference in guard.other_versions():
+        print(f"warning: {difference}", file=sys.stderr)
     try:
         _run(arguments)
     except (ValueError, OSError) as error:
-        sys.exit(f"error: {str(error).splitlines()[0]}")
+        sys.exit(f"error: {storage.reason(error)}")
+    except MemoryError:
+        sys.exit("error: not enough memory; give fewer images or ask for fewer samples")
+    except KeyboardInterrupt:
+        sys.exit(guard.INTERRUPTED)
 
 
 def _read_model(path: Path) -> keras.Model:
@@ -244,6 +239,8 @@ def _run(arguments: argparse.Namespace) -> None:
         )
     if arguments.seed < 0:
         raise ValueError(f"--seed: got {arguments.seed}; allowed: 0 or more")
+    if arguments.figure and arguments.figure.resolve() == arguments.out.resolve():
+        raise ValueError(f"--figure: got {arguments.figure}, as for --out; give another")
     masked, truth = read(arguments.file)
     model = _read_model(arguments.model)
     rng = randomness.generator(arguments.seed, "inpaint")

@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
 
 from pipeline.images import PIXELS, SIDE
 
@@ -38,8 +39,11 @@ Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 # A model's name becomes part of file names.
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")]
+NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,31}$"
+Name = Annotated[str, Field(pattern=NAME)]
 Cell = Literal["gru", "lstm"]
+
+MOST_ALIASES = 20
 
 STRICT = ConfigDict(strict=True, extra="forbid")
 
@@ -307,7 +311,9 @@ def load(path: Path = FILE) -> Params:
     try:
         # DVC reads the file with the same library and dialect, so that both see the
         # same numbers; duplicate keys are an error in it.
-        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        _refuse_many_aliases(text)
+        raw = YAML(typ="safe", pure=True).load(text)
     except FileNotFoundError:
         raise ValueError(
             f"{path}: not found; run from the top folder of the project"
@@ -318,7 +324,28 @@ def load(path: Path = FILE) -> Params:
         ) from None
     except YAMLError as error:
         raise ValueError(f"{path}: {_describe_yaml(error)}") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+    except Exception as error:  # tags and depths that ruamel.yaml did not expect
+        raise ValueError(
+            f"{path}: cannot be read as YAML ({type(error).__name__}); write plain names "
+            "and values"
+        ) from None
     return check(raw, path)
+
+
+def _refuse_many_aliases(text: str) -> None:
+    """Aliases of aliases grow without end in a few lines."""
+    aliases = [
+        event
+        for event in YAML(typ="safe", pure=True).parse(text)
+        if isinstance(event, AliasEvent)
+    ]
+    if len(aliases) > MOST_ALIASES:
+        raise MarkedYAMLError(
+            problem=f"found more than {MOST_ALIASES} aliases",
+            problem_mark=aliases[MOST_ALIASES].start_mark,
+        )
 
 
 def check(raw: Any, path: Path = FILE) -> Params:
@@ -329,12 +356,13 @@ def check(raw: Any, path: Path = FILE) -> Params:
     """
     if not isinstance(raw, dict):
         raise ValueError(f"{path}: got {raw!r:.40}; allowed: a mapping of sections")
-    if other := list(_keys_that_are_no_text(raw)):
-        raise ValueError("\n".join(f"{path}: {line}" for line in other))
     try:
-        text = json.dumps(raw, default=str)
+        other = list(_keys_that_are_no_text(raw))
+        text = "" if other else json.dumps(raw, default=str)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {error}; write plain names and values") from None
+    if other:
+        raise ValueError("\n".join(f"{path}: {line}" for line in other))
     try:
         # By way of JSON, whose strict rules take a list for a tuple and a mapping for a
         # dataclass, but still no text for a number.

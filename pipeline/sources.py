@@ -50,7 +50,10 @@ def mnist(cache: Path, manual: Path) -> Source:
     manual = Path(os.environ.get("MNIST_DIR") or manual)
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
-    builder = tfds.builder("mnist", data_dir=str(cache))
+    try:
+        builder = tfds.builder("mnist", data_dir=str(cache))
+    except Exception as error:  # it reads what was prepared
+        raise ValueError(_damaged(cache, error)) from None
     if not builder.data_path.exists():
         missing = [name for name in MNIST_FILES if not (manual / name).is_file()]
         # Its own download would try for minutes before it says that there is no network.
@@ -71,18 +74,30 @@ def mnist(cache: Path, manual: Path) -> Source:
                 f"MNIST in {manual}: wrong checksum, {str(error).splitlines()[0]}; "
                 "replace the file by the original"
             ) from None
+        except Exception as error:  # of a download, of TensorFlow, of the disk
+            raise ValueError(
+                f"MNIST could not be prepared in {cache} ({_reason(error)}); see to it "
+                "and run the same command again"
+            ) from None
     parts = []
     try:
         for split in ("train", "test"):
             examples = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
             parts += [examples["image"][..., 0], examples["label"]]
     except Exception as error:  # whatever TensorFlow says of files that are not as written
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(
-            f"{builder.data_path}: the prepared MNIST is damaged ({reason:.200}); delete "
-            "that folder and run the same command again"
-        ) from None
+        raise ValueError(_damaged(cache, error)) from None
     return Source(*parts)
+
+
+def _damaged(cache: Path, error: Exception) -> str:
+    return (
+        f"{cache}: the prepared MNIST is damaged ({_reason(error)}); delete that folder "
+        "and run the same command again"
+    )
+
+
+def _reason(error: Exception) -> str:
+    return f"{(str(error).splitlines() or [type(error).__name__])[0]:.200}"
 
 
 def digits(train: int) -> Source:

@@ -8,7 +8,7 @@ import functools
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -67,7 +67,8 @@ def _write_beside(path: Path, content: bytes) -> Path:
         if unfinished.read_bytes() != content:
             raise OSError(f"{path}: what was read back is not what was written")
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
         if error.strerror is None:
             raise
         raise OSError(
@@ -78,6 +79,11 @@ def _write_beside(path: Path, content: bytes) -> Path:
         unfinished.unlink(missing_ok=True)
         raise
     return unfinished
+
+
+def reason(error: Exception) -> str:
+    """The first line of what an error says, or its name where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def read(path: Path) -> bytes:

@@ -60,7 +60,9 @@ def collect(parameters: params.Params) -> None:
         for reset_every in studies.memory.reset_every
         for row in _read(files.study_memory(prior, reset_every))
     ]
-    files.write_csv(files.RECIPES, recipes)
+    # Of a period of two characters: see `reaction`.
+    reactions = ("reaction", "reaction_low", "reaction_high")
+    files.write_csv(files.RECIPES, recipes, empty=reactions)
     files.write_csv(files.EXCESS, excess)
     files.write_csv(files.REGRET, regret)
     files.write_csv(files.MEMORY, memory)

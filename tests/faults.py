@@ -7,6 +7,7 @@ where there is someone to tell, and not change a byte of what the next run makes
 """
 
 import argparse
+import contextlib
 import copy
 import errno
 import functools
@@ -18,6 +19,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -105,6 +107,7 @@ def run_stage(
                 sys.argv = [name, *operands]
                 # A shell starts what is to run in the background deaf to Ctrl-C.
                 signal.signal(signal.SIGINT, signal.default_int_handler)
+                guard.end_on_signals()
                 # Compiling these would take longer than training.
                 tf.config.run_functions_eagerly(name == "train_meta")
                 prepare()
@@ -333,13 +336,13 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 def foreign(content: bytes) -> bytes:
     """As if made with other parameters."""
     packed = io.BytesIO()
-    with np.load(io.BytesIO(content)) as arrays:
+    with np.load(io.BytesIO(content[len(checkpoints._sum(b"")) :])) as arrays:
         about = arrays["about"].tobytes()
         key = re.search(rb'"key": "(\w+)"', about)
         assert key
         other = about.replace(key[1], hashlib.sha256(b"other").hexdigest().encode())
         np.savez(packed, **{**arrays, "about": np.frombuffer(other, np.uint8)})
-    return packed.getvalue()
+    return checkpoints._sum(packed.getvalue()) + packed.getvalue()
 
 
 def damaged_checkpoints(reference: Reference, quick: bool) -> Iterator[Fault]:
@@ -352,7 +355,9 @@ def damaged_checkpoints(reference: Reference, quick: bool) -> Iterator[Fault]:
         path = folder / checkpoints.path("-".join(stage.split()))
         path.write_bytes(damage(path.read_bytes()))
         warning = rf"warning: {path.relative_to(folder)}: not used, for it is"
-        reference.check_run_again(folder, stage, warning)
+        # And not from the beginning.
+        resumed = r"resuming from (epoch|batch) [1-9]"
+        reference.check_run_again(folder, stage, rf"(?s){warning}.*{resumed}")
 
     kinds = {name: how for name, how in DAMAGE.items() if name != "doubled"}
     kinds = {"of other parameters": foreign} | ({} if quick else kinds)
@@ -369,12 +374,13 @@ def damaged_checkpoints(reference: Reference, quick: bool) -> Iterator[Fault]:
 
 
 def fill_disk(after: int) -> None:
-    """Arrange that no more can be written after some files."""
+    """Arrange that no more results can be written after some files."""
     written = 0
 
     def fsync(number: int) -> None:
         nonlocal written
-        written += 1
+        path = Path(os.readlink(f"/proc/self/fd/{number}"))
+        written += files.CHECKPOINTS.name not in path.parts
         if written > after:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(number)
@@ -444,16 +450,23 @@ def no_numbers(reference: Reference, quick: bool) -> Iterator[Fault]:
 
 def damaged_inputs(reference: Reference, quick: bool) -> Iterator[Fault]:
     """A file that a stage reads is missing or damaged."""
-    read = {
+    # Whose own form tells that they are damaged, also where DVC does not run the stage.
+    by_hand = {
         files.BINARISED: "rollout",
         files.pixel_model("final"): "rollout",
+        files.meta_model("M1"): "compare_bayes",
+    }
+    read = {
+        files.BINARISED: "rollout",
         files.SNAPSHOT_SCORES: "inpaint",
         files.meta_model("M1"): "compare_bayes",
         files.COMPARISON: "report",
         files.PREDICTIONS: "report",
     }
 
-    def attempt(path: Path, stage: str, damage: Callable[[bytes], bytes] | None) -> None:
+    def attempt(
+        path: Path, stage: str, damage: Callable[[bytes], bytes] | None, alone: bool
+    ) -> None:
         folder = reference.copy_without(stage)
         target = folder / path
         if damage is None:
@@ -468,7 +481,12 @@ def damaged_inputs(reference: Reference, quick: bool) -> Iterator[Fault]:
             YAML(typ="safe").dump(lock, storage.LOCK)
             os.environ["DVC_STAGE"] = stage.replace(" ", "@")
 
-        ended = run_stage(folder, stage, as_under_dvc)
+        ended = run_stage(folder, stage, *([] if alone else [as_under_dvc]))
+        if alone and ended.code == 0:
+            # What is behind the end of an archive changes nothing.
+            assert damage is DAMAGE["doubled"]
+            shutil.rmtree(folder)
+            return
         assert ended.code == 1, ended.said
         (line,) = re.findall(r"^error: .*", ended.said, re.MULTILINE)
         assert str(path) in line, line
@@ -476,14 +494,15 @@ def damaged_inputs(reference: Reference, quick: bool) -> Iterator[Fault]:
         assert not set(contents(folder)) & reference.outputs[stage]
         shutil.rmtree(folder)
 
-    for path, stage in read.items():
-        if stage in reference.outputs and not quick:
-            for name, damage in ({"missing": None} | DAMAGE).items():
-                yield Fault(
-                    "stage input",
-                    f"{path}, {name}",
-                    functools.partial(attempt, path, stage, damage),
-                )
+    for inputs, alone in ((read, False), (by_hand, True)):
+        for path, stage in inputs.items():
+            if stage in reference.outputs and not quick:
+                for name, damage in ({"missing": None} | DAMAGE).items():
+                    yield Fault(
+                        "stage input",
+                        f"{path}, {name}{alone * ', by hand'}",
+                        functools.partial(attempt, path, stage, damage, alone),
+                    )
 
 
 # MNIST's own files
@@ -492,19 +511,20 @@ def damaged_inputs(reference: Reference, quick: bool) -> Iterator[Fault]:
 def mnist_files(folder: Path) -> Iterator[Fault]:
     """One of the four files is damaged or missing, or what was prepared of them is."""
     given = os.environ.get("MNIST_DIR")
+    if not given:
+        return  # of files that are no originals one would be like the other
 
     def attempt(name: str, damage: Callable[[bytes], bytes] | None) -> None:
         manual = Path(tempfile.mkdtemp(dir=folder))
         for other in sources.MNIST_FILES:
-            # Without the originals all are wrong, and the first is named.
-            whole = (Path(given) / other).read_bytes() if given else other.encode()
+            whole = (Path(given) / other).read_bytes()
             content = damage(whole) if damage and other == name else whole
             if damage or other != name:
                 (manual / other).write_bytes(content)
         begun = time.monotonic()
         line = refused(lambda: read_mnist(manual))
         assert time.monotonic() - begun < 30
-        assert name in line or not given, line
+        assert name in line, line
 
     for name in sources.MNIST_FILES:
         for kind, damage in ({"missing": None} | DAMAGE).items():
@@ -515,7 +535,7 @@ def mnist_files(folder: Path) -> Iterator[Fault]:
             )
 
     def half_prepared(pattern: str, damage: Callable[[bytes], bytes] | None) -> None:
-        manual = Path(given or "")
+        manual = Path(given)
         place = Path(tempfile.mkdtemp(dir=folder))
         assert not read_mnist(manual, place)
         (found, *_) = sorted(place.rglob(pattern))
@@ -523,20 +543,36 @@ def mnist_files(folder: Path) -> Iterator[Fault]:
             found.write_bytes(damage(found.read_bytes()))
         else:
             found.unlink()
+        if pattern == "dataset_info.json" and not damage:
+            # Then it is prepared anew, or refused.
+            with contextlib.suppress(ValueError):
+                read_mnist(manual, place)
+            return
         line = refused(lambda: read_mnist(manual, place))
         assert "the prepared MNIST is damaged" in line, line
 
-    if given:
-        for pattern in ("*train*tfrecord*", "*test*tfrecord*"):
-            for kind in ("missing", "empty", "truncated", "a bit flipped"):
-                yield Fault(
-                    "data file",
-                    f"prepared {pattern.strip('*')}, {kind}",
-                    functools.partial(half_prepared, pattern, DAMAGE.get(kind)),
-                )
+    for pattern in ("*train*tfrecord*", "*test*tfrecord*", "dataset_info.json"):
+        for kind in ("missing", "empty", "truncated", "HTML"):
+            yield Fault(
+                "data file",
+                f"prepared {pattern.strip('*')}, {kind}",
+                functools.partial(half_prepared, pattern, DAMAGE.get(kind)),
+            )
+
+    def no_answer() -> None:
+        begun = time.monotonic()
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            line = refused(lambda: read_mnist(folder / "nowhere", proxy=proxy))
+        assert "no network" in line, line
+        assert time.monotonic() - begun < 30
+
+    yield Fault("data file", "a network that does not answer", no_answer)
 
 
-def read_mnist(manual: Path, cache: Path | None = None) -> str:
+def read_mnist(
+    manual: Path, cache: Path | None = None, proxy: str = "http://127.0.0.1:9"
+) -> str:
     """Read MNIST in a process without a network; what it said if it could not."""
     code = (
         "import sys; from pathlib import Path; from pipeline import sources\n"
@@ -544,7 +580,6 @@ def read_mnist(manual: Path, cache: Path | None = None) -> str:
         "except ValueError as error: sys.exit(f'error: {error}')"
     )
     with tempfile.TemporaryDirectory() as empty:
-        nowhere = "http://127.0.0.1:9"  # nothing listens there
         ended = subprocess.run(
             [sys.executable, "-c", code, str(cache or empty), str(manual)],
             cwd=ROOT,
@@ -553,8 +588,9 @@ def read_mnist(manual: Path, cache: Path | None = None) -> str:
             env=os.environ
             | {
                 "MNIST_DIR": "",
-                "http_proxy": nowhere,
-                "https_proxy": nowhere,
+                # Where nothing listens, if not told otherwise.
+                "http_proxy": proxy,
+                "https_proxy": proxy,
                 "TF_CPP_MIN_LOG_LEVEL": "3",
             },
         )
@@ -688,6 +724,14 @@ def parameters() -> Iterator[Fault]:
         "a control character": text.replace("cell: gru", "cell: g\x07ru").encode(),
         "an object": text.replace("cell: gru", "cell: !!python/object:os.x {}").encode(),
         "an alias to itself": b"seed: &a [*a]\n",
+        "an alias to its mapping": b"seed: &a {b: *a}\n",
+        "aliases of aliases": b"a: &a [1]\n"
+        + b"".join(b"a%d: &a [*a, *a]\n" % number for number in range(40)),
+        "a thousand brackets": b"seed: " + b"[" * 1000 + b"]" * 1000,
+        "a tag that does not fit": b"seed: !!bool maybe\n",
+        "an empty number": b'seed: !!int ""\n',
+        "no such day": b"seed: 2018-02-31\n",
+        "five thousand digits": b"seed: " + b"9" * 5000,
         "a null key": text.replace("    M1:", "    null:").encode(),
         "a number as key": text.replace("    M1:", "    1:").encode(),
         "a path as name": text.replace("    M1:", "    ../M1:").encode(),
@@ -806,6 +850,10 @@ def models() -> Iterator[Fault]:
         "code of os": with_module("os"),
         "code of builtins": with_module("builtins"),
         "code of the user's": with_module("mine.layers"),
+        "of a module that is no text": with_module("keras.layers").replace(
+            b'"module": "keras.layers"', b'"module": []            '
+        ),
+        "a layer of TensorFlow's files": with_module("keras.layers", "TFSMLayer"),
         "pickled": b"\x80\x04cos\nsystem\n(S'true'\ntR.",
     }
     for name, content in kinds.items():
@@ -908,7 +956,7 @@ def one_writer(folder: Path) -> Iterator[Fault]:
         second = dvc(place, "repro", "train_pixels")
         said, _ = second.communicate(timeout=60)
         assert second.returncode
-        assert re.search(rf"{first.pid}|{trainer}", said), said
+        assert re.search(rf"\b({first.pid}|{trainer})\b", said), said
         by_hand = subprocess.run(
             [sys.executable, "-m", "pipeline.stages.train_pixels"],
             cwd=place,
@@ -960,15 +1008,23 @@ def shells(folder: Path) -> Iterator[Fault]:
         settings = YAML(typ="safe", pure=True).load((place / params.FILE).read_text())
         settings["meta"]["models"][name] = settings["meta"]["models"]["M1"]
         YAML(typ="safe").dump(settings, place / params.FILE)
+        # What a path made of the name would lead to.
+        victims = [place / "pwned.keras", place.parent / "pwned.keras"]
+        for victim in victims:
+            victim.write_text("here before")
         before = {path for path in folder.rglob("*")}
-        run = dvc(place, "repro", "-s", f"train_meta@{name}")
-        said, _ = run.communicate()
-        assert run.returncode, said
-        assert not [path for path in folder.rglob("*pwned*")], said
+        for target in ("train_meta@M1", f"train_meta@{name}"):
+            run = dvc(place, "repro", "-s", target)
+            said, _ = run.communicate()
+            assert run.returncode, said
+            assert ("meta.models" in said) == (target == "train_meta@M1"), said
         strange = {
-            path for path in set(folder.rglob("*")) - before if place not in path.parents
+            path
+            for path in set(folder.rglob("*")) - before
+            if place not in path.parents or "pwned" in path.name
         }
         assert not strange, strange
+        assert all(victim.read_text() == "here before" for victim in victims)
 
     for name in (
         "M1; touch pwned",
@@ -1048,6 +1104,8 @@ def main() -> None:
             except Exception as error:
                 told = "".join(traceback.format_exception_only(error)).strip()
                 print(f"NOT SURVIVED {fault.kind}, {fault.name}: {told}", flush=True)
+    if not rows:
+        sys.exit(f"error: there is no fault of the kind {arguments.only}")
     for row in rows.values():
         print("{kind:12} {tried:5} tried {survived:5} survived".format(**row))
     if not arguments.quick:

@@ -46,8 +46,8 @@ def same(one: checkpoints.Progress | None, other: checkpoints.Progress) -> bool:
 
 
 NEWEST, BEFORE = (
-    Path("data/checkpoints/stage-M1.npz"),
-    Path("data/checkpoints/stage-M1.before.npz"),
+    Path("data/checkpoints/stage-M1"),
+    Path("data/checkpoints/stage-M1.before"),
 )
 
 
@@ -58,7 +58,7 @@ def test_progress_comes_back_as_it_was(capsys):
     checkpoint().save(progress(2))
     assert same(checkpoint().load(), progress(2))
     assert capsys.readouterr().out == "resuming from epoch 1\nresuming from epoch 2\n"
-    assert sorted(Path("data/checkpoints").iterdir()) == [BEFORE, NEWEST]
+    assert set(Path("data/checkpoints").iterdir()) == {BEFORE, NEWEST}
     checkpoints.clear("stage-M1")
     assert checkpoint().load() is None
 
@@ -95,9 +95,28 @@ def test_a_damaged_file_is_left_out_for_the_one_before(how, capsys):
     assert checkpoint().load() is None
 
 
+def test_a_bit_that_flipped_anywhere_is_noticed():
+    checkpoint().save(progress(1))
+    content = NEWEST.read_bytes()
+    for place in range(0, len(content), 7):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << place % 8
+        NEWEST.write_bytes(bytes(flipped))
+        assert checkpoint().load() is None
+    NEWEST.write_bytes(content)
+    assert same(checkpoint().load(), progress(1))
+
+
+def test_the_file_of_another_stage_is_left_out():
+    checkpoint().save(progress(1))
+    NEWEST.rename(NEWEST.with_name("stage-M2"))
+    assert checkpoints.Checkpoint("stage-M2", "epoch", 1, "a").load() is None
+
+
 def test_arrays_of_someone_else_are_left_out(capsys):
     NEWEST.parent.mkdir(parents=True)
-    np.savez(NEWEST, weights=np.ones(3))
+    with NEWEST.open("wb") as file:
+        np.savez(file, weights=np.ones(3))
     assert checkpoint().load() is None
     assert "no checkpoint" in capsys.readouterr().err
 

@@ -6,7 +6,14 @@ import pytest
 from pipeline import demo, files, params
 
 ROOT = Path(__file__).parents[1]
-PROJECT = ("params.yaml", "dvc.yaml", "demo.yaml", ".dvcignore", ".dvc/config")
+PROJECT = (
+    "params.yaml",
+    "dvc.yaml",
+    "demo.yaml",
+    ".dvcignore",
+    ".dvc/config",
+    "requirements.lock",
+)
 
 
 # The studies take too long for a demo, which shows the project's; the rest it makes itself.
@@ -58,7 +65,7 @@ def test_the_demo_is_a_project_of_its_own(project, monkeypatch):
     assert {path.parts[0] for path in after.keys() - before.keys()} == {"demo"}
 
     made = contents(project / "demo")
-    for path in (Path("dvc.yaml"), Path(".dvcignore")):
+    for path in map(Path, ("dvc.yaml", ".dvcignore", "requirements.lock")):
         assert made[path] == before[path]
     code = {path for path in before if path.parts[0] == "pipeline" and path.suffix == ".py"}
     assert code == {path for path in made if path.parts[0] == "pipeline"}

@@ -17,7 +17,7 @@ from pipeline import stages as package
 
 ROOT = Path(__file__).parents[1]
 # The operands of a stage as dvc.yaml and studies/dvc.yaml write them.
-KEY = "${key}"
+KEY = "${item}"
 PLACEHOLDERS = {
     "name": "${item.model}",
     "recipe": "${item.recipe}",
@@ -153,7 +153,7 @@ def test_the_command_runs_the_stage_and_hands_no_parameter_to_a_shell(stage):
 def test_stages_are_repeated_over_what_the_parameters_list():
     for stage in MAIN:
         foreach = GRAPH["stages"][stage].get("foreach")
-        assert foreach == ("${meta.models}" if operands(stage) else None)
+        assert foreach == (META_MODELS if operands(stage) else None)
     recipes = list(params.MetaOptimiser.__dataclass_fields__)
     assert STUDIES["study_training"]["matrix"] == {
         "model": META_MODELS,

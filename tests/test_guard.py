@@ -54,14 +54,21 @@ def test_a_process_ends_with_the_one_that_started_it():
     pytest.fail("it outlived its parent")
 
 
-def test_termination_is_an_interruption():
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_with_a_line(number):
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
     try:
-        guard.end_on_termination()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGTERM)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        guard.end_on_signals()
+        with pytest.raises(SystemExit, match="error: interrupted; run the same command"):
+            signal.raise_signal(number)
+        # As in the background.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        guard.end_on_signals()
+        signal.raise_signal(signal.SIGINT)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def test_the_pinned_versions_are_those_of_the_tests(monkeypatch):

@@ -27,8 +27,15 @@ def test_what_must_be_exact_fails_and_what_is_trained_is_named():
     assert differences({"reports/data/ink.csv": "3"}, {}) == {
         "reports/data/ink.csv: other bytes, but must be the same": True
     }
-    assert differences({"models/pixels/final.keras": "3"}, {}) == {
-        "models/pixels/final.keras: other bytes": False
+    model = "models/pixels/final.keras"
+    near = {"pixels.final.test_loss": 0.101}
+    assert differences({model: "3"}, near) == {
+        f"{model}: other bytes": False,
+        "pixels.final.test_loss: 0.101 instead of 0.1, within the band 0.01": False,
+    }
+    # With the same numbers to the last digit it is no other kind of processor.
+    assert differences({model: "3"}, {}) == {
+        f"{model}: other bytes, but must be the same": True
     }
 
 

@@ -9,6 +9,7 @@ one in ENTRIES is the entry of a section that the operand beside it names.
 import inspect
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,10 +33,8 @@ ENTRIES = {
 
 def main(run: Callable) -> None:
     """Check all parameters, run a stage, and say in one line what went wrong."""
-    guard.end_on_termination()
     stage, wanted = Path(sys.argv[0]).stem, list(inspect.signature(run).parameters)
     given = _operands(stage, [argument for argument in wanted if argument in OPERANDS])
-    label = "-".join([stage, *given.values()])
     try:
         checked = params.load()
         arguments: dict[str, Any] = {}
@@ -49,12 +48,19 @@ def main(run: Callable) -> None:
                 arguments[argument] = params.pick(entries, section, given[operand])
             else:
                 arguments[argument] = params.select(checked, argument.replace("_", "."))
+        operands = [str(arguments[name]) for name in given]
+        label = "-".join([stage, *operands])
         with guard.alone(files.LOCKS / f"{label}.lock"):
             with storage.together():
                 run(**arguments)
             checkpoints.clear(label)
     except (ValueError, OSError, KeyboardInterrupt) as error:
         _end(error)
+    except Exception as error:
+        # TensorFlow's own kind of it cannot be named without importing TensorFlow.
+        if type(error).__name__ not in ("MemoryError", "ResourceExhaustedError"):
+            raise
+        sys.exit("error: not enough memory; lower what the stage's section counts")
 
 
 def _operands(stage: str, names: list[str]) -> dict[str, str]:
@@ -76,6 +82,8 @@ def _operands(stage: str, names: list[str]) -> dict[str, str]:
 
 def _operand(name: str, text: str, kind: type) -> str | int:
     if kind is str:
+        if not re.fullmatch(params.NAME, text):  # it becomes a part of file names
+            raise ValueError(f"{name.upper()}: got {text!r:.40}; allowed: a name")
         return text
     if not text.isdecimal():
         raise ValueError(f"{name.upper()}: got {text!r:.40}; allowed: a whole number")
@@ -84,7 +92,7 @@ def _operand(name: str, text: str, kind: type) -> str | int:
 
 def _end(error: BaseException) -> NoReturn:
     if isinstance(error, KeyboardInterrupt):
-        sys.exit("error: interrupted; run the same command again")
+        sys.exit(guard.INTERRUPTED)
     sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
 
 
@@ -92,11 +100,12 @@ def _begin() -> None:
     """What comes before a stage's own imports, which may take seconds."""
     if guard.under_dvc():
         guard.end_with_parent()
-    for difference in guard.other_versions():
-        print(f"warning: {difference}", file=sys.stderr, flush=True)
+    guard.end_on_signals()
     try:
+        for difference in guard.other_versions():
+            print(f"warning: {difference}", file=sys.stderr, flush=True)
         params.load()
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         _end(error)
 
 

@@ -27,7 +27,7 @@ def run(seed: int, data: params.Data) -> None:
         count = counts[data.source]
         checks.shaped(files.BINARISED, binary, (count, images.PIXELS), np.dtype(np.uint8))
         checks.among(files.BINARISED, binary, (0, 1))
-        checks.shaped(files.BINARISED, labels, (count,), labels.dtype)
+        checks.shaped(files.BINARISED, labels, (count,), np.dtype(np.int64))
         checks.among(files.BINARISED, labels, tuple(range(10)))
     files.write_arrays(
         files.BINARISED,

@@ -77,9 +77,10 @@ def run(
         readout += explained
         hidden += places
     files.write_csv(files.HISTORIES, histories)
-    files.write_csv(files.CONCENTRATION, concentration)
+    # Where a period has one symbol only, there is nothing to tell alpha or counts by.
+    files.write_csv(files.CONCENTRATION, concentration, empty=("estimate", "kl_left"))
     files.write_csv(files.LEAKS, leaks)
-    files.write_csv(files.READOUT, readout)
+    files.write_csv(files.READOUT, readout, empty=("r_squared", "r_squared_untrained"))
     files.write_csv(files.HIDDEN_STATES, hidden)
 
 
