@@ -905,7 +905,7 @@ def test_usage_names_the_command_as_it_was_given(tmp_path):
         ),
         (train_meta, "", "usage: python -m pipeline.stages.train_meta NAME"),
         (train_meta, "M1 M3", "usage: python -m pipeline.stages.train_meta NAME"),
-        (train_meta, "M1.alpha", "error: params.yaml: meta.models: there is no 'M1.alpha'"),
+        (train_meta, "M1.alpha", "error: NAME: got 'M1.alpha'; allowed: a name"),
         (
             study_training,
             "M1 tuned",
