@@ -34,7 +34,7 @@ verify: $(INSTALLED) ## the committed graph run anew in a scratch folder, and co
 verify-quick: $(INSTALLED) ## the same with the demo, 2 minutes
 	python -m pipeline.verify --quick
 
-faults: $(INSTALLED) ## crashes, signals, damage and bad input, tried one by one and counted; 20 minutes
+faults: $(INSTALLED) ## crashes, signals, damage and bad input, tried one by one and counted; 25 minutes
 	PYTHONPATH=. python tests/faults.py
 
 bench: $(INSTALLED) ## speed beside stock Keras, PyTorch and JAX, which it installs; 15 minutes

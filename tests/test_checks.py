@@ -32,6 +32,13 @@ def test_numbers():
             checks.numbers(PATH, np.array([1.0, value]))
 
 
+def test_finite():
+    checks.finite(PATH, np.array([1.0, -2.0]))
+    for value in (np.nan, np.inf, -np.inf):
+        with pytest.raises(ValueError, match=r"some\.npz: got a value that is not"):
+            checks.finite(PATH, np.array([1.0, value]))
+
+
 @pytest.mark.parametrize("wrong", [[0.5, 0.6], [0.5, 0.4999], [np.nan, 1], [np.inf, 0]])
 def test_normalised(wrong):
     checks.normalised(PATH, np.array([[0.25, 0.75], [0.5, 0.5 + 1e-7]]))
