@@ -5,6 +5,7 @@ sees to it that a file is either complete or absent.
 """
 
 import csv
+import errno
 import io
 import json
 import re
@@ -26,6 +27,12 @@ MOST_BYTES = 2**28
 
 # What to do about a file that is no use.
 _ANEW = "delete it and run `dvc repro`, which makes it anew"
+
+# What to do about a model that finds no room where Keras wants it, in a file.
+_MAKE_ROOM = (
+    "make room in the system's temporary folder, or set TMPDIR to another, and run the "
+    "same command again"
+)
 
 # Inputs
 RAW_DATA = Path("data/raw")
@@ -275,16 +282,12 @@ def write_model(path: Path, model: Any) -> None:
     Raises:
         ValueError: weights are nan or infinite, or not those of the model that is read
             back.
+        OSError: it cannot be written, or not into the system's temporary folder.
     """
     weights = model.get_weights()
     for values in weights:
         checks.finite(path, values)
-    with TemporaryDirectory() as folder:
-        # Keras writes to nothing but a file with this ending.
-        as_keras = Path(folder) / "model.keras"
-        model.save(as_keras)
-        saved = io.BytesIO(as_keras.read_bytes())
-    rewritten = io.BytesIO()
+    saved, rewritten = io.BytesIO(_save_model(path, model)), io.BytesIO()
     with zipfile.ZipFile(saved) as archive, zipfile.ZipFile(rewritten, "w") as again:
         for name in sorted(archive.namelist()):
             # A ZipInfo made by hand is dated 1980 and keeps no attributes.
@@ -296,11 +299,27 @@ def write_model(path: Path, model: Any) -> None:
     storage.write(path, rewritten.getvalue())
 
 
+def _save_model(path: Path, model: Any) -> bytes:
+    """What Keras makes of a model."""
+    try:
+        with TemporaryDirectory() as folder:
+            # Keras writes to nothing but a file with this ending.
+            as_keras = Path(folder) / "model.keras"
+            model.save(as_keras)
+            return as_keras.read_bytes()
+    except Exception as error:  # whatever Keras and HDF5 say of a folder that is full
+        raise OSError(
+            f"{path}: cannot be written: Keras could not save the model "
+            f"({storage.reason(error)}); {_MAKE_ROOM}"
+        ) from None
+
+
 def read_model(path: Path) -> Any:
     """A Keras model of Keras' own layers; one that carries code is refused.
 
     Raises:
         ValueError: the file is damaged, something else, or asks for code.
+        OSError: it cannot be read, or not be unpacked in the system's temporary folder.
     """
     content = storage.read(path)
     try:
@@ -310,6 +329,8 @@ def read_model(path: Path) -> Any:
             raise ValueError("it has not one input and one output")
         return model
     except Exception as error:  # whatever Keras and HDF5 say of what is no model
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise OSError(f"{path}: cannot be unpacked ({error}); {_MAKE_ROOM}") from None
         reason = storage.reason(error)
         raise ValueError(
             f"{path}: not a Keras model that can be used ({reason}); give a .keras file "

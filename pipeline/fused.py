@@ -8,6 +8,8 @@ A step of the recurrent loop is small: 128 rows of 32 units. Here
 - `logits` goes from block to block and does the rest, the fully connected layers and
   their gradients, while a block is in the cache; `stepper` does one step for those who
   feed the network with what comes out of it;
+- `_distinct` finds images that are the same up to the end of a block, as nearly all are in
+  their first rows; what is the same is computed once;
 - `_fold` multiplies out fully connected layers between which no activation stands;
 - `_by_gate` makes the bias the weight of an input that is always one, so that its
   gradient comes with that of the other weights;
@@ -75,24 +77,40 @@ def logits(model: keras.Model, symbols: tf.Tensor) -> tf.Tensor:
     if obstacle(model):
         return network.logits(model, symbols)
     recurrent, *others = model.layers[1:]
+    units, channels, width = recurrent.units, model.input_shape[-1], model.output_shape[-1]
     weights, outputs = _by_gate(recurrent.cell), _outputs(others)
-    elements = network.shift(network.encode(symbols, model.input_shape[-1]))
+    elements = network.shift(network.encode(symbols, channels))
     blocks = _in_blocks(_with_one(elements))
     count, batch = tf.shape(blocks)[0], tf.shape(symbols)[0]
+    # Characters differ from the first on. Images begin as one.
+    sharing = channels == 1
+    h, row = tf.zeros([1 if sharing else batch, units]), tf.zeros([batch], tf.int32)
 
-    def advance(number, h, predicted):
-        states, h = _gru(blocks[number], h, *weights)
-        flat = _head(outputs, tf.reshape(states, [-1, recurrent.units]))
-        return number + 1, h, predicted.write(number, flat)
+    def advance(number, h, row, predicted):
+        block = blocks[number]
+        if sharing:
+            first, after = _distinct(block, row)
+            block, h = tf.gather(block, first, axis=1), tf.gather(h, tf.gather(row, first))
+            row = after
+        states, h = _gru(block, h, *weights)
+        flat = _head(outputs, tf.reshape(states, [-1, units]))
+        of_rows = tf.reshape(flat, [BLOCK, -1, width])
+        of_all = tf.gather(of_rows, row, axis=1) if sharing else of_rows
+        return number + 1, h, row, predicted.write(number, of_all)
 
-    start = tf.zeros([batch, recurrent.units])
-    predicted = tf.TensorArray(
-        tf.float32, count, element_shape=[None, model.output_shape[-1]]
-    )
+    predicted = tf.TensorArray(tf.float32, count, element_shape=[BLOCK, None, width])
     *_, predicted = tf.while_loop(
-        lambda number, *_: number < count, advance, (0, start, predicted)
+        lambda number, *_: number < count,
+        advance,
+        (0, h, row, predicted),
+        shape_invariants=(
+            tf.TensorShape([]),
+            tf.TensorShape([None, units]),
+            row.shape,
+            None,
+        ),
     )
-    by_time = tf.reshape(predicted.concat(), [count * BLOCK, batch, model.output_shape[-1]])
+    by_time = tf.reshape(predicted.concat(), [count * BLOCK, batch, width])
     return tf.transpose(by_time[: tf.shape(symbols)[1]], [1, 0, 2])
 
 
@@ -156,6 +174,25 @@ def _in_blocks(elements: tf.Tensor) -> tf.Tensor:
     return tf.reshape(by_time, [count, BLOCK, batch, elements.shape[-1]])
 
 
+def _distinct(block: tf.Tensor, row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Which images are the first to be as they are up to the end of a block.
+
+    Args:
+        block: (BLOCK, batch, channels), a binary pixel in the first channel.
+        row: (batch), the same number for images that agree before the block.
+
+    Returns:
+        Of each that differs from all before it the place in the batch, (rows); and for
+        each of the batch which of these it is like, (batch).
+    """
+    pixels = tf.cast(block[..., 0], tf.int64)
+    before = tf.cast(row, tf.int64)
+    number = tf.tensordot(2 ** tf.range(BLOCK, dtype=tf.int64), pixels, 1)
+    values, after = tf.unique(before * 2**BLOCK + number)
+    order = tf.range(tf.size(row))
+    return tf.math.unsorted_segment_min(order, after, tf.size(values)), after
+
+
 def _cell(w_gates: tf.Tensor, w_candidate: tf.Tensor) -> Callable[..., tuple]:
     """One step from (x, h) to (r, u, c, h'), the equations of `_gru`."""
     units = w_candidate.shape[1]
@@ -186,21 +223,26 @@ def _gru(elements, h, w_gates, w_candidate):
     Source: Cho et al. 2014, Learning phrase representations using RNN encoder-decoder,
     eqs. 5 to 8.
     """
-    step, inputs = _cell(w_gates, w_candidate), tf.unstack(elements, BLOCK)
-    steps, states = [], [h]
-    for x in inputs:
+    step, steps, states = _cell(w_gates, w_candidate), [], [h]
+    for x in tf.unstack(elements, BLOCK):
         *gates, h = step(x, states[-1])
         steps.append(gates)
         states.append(h)
+    all_states = tf.stack(states)
+    # What the gradient needs is kept in few tensors: to carry one out of a loop and back
+    # costs as much as a small product.
+    h_prev, r, u, c = all_states[:-1], *map(tf.stack, zip(*steps))
 
     def gradient(d_states, d_h):
         d_gates: list[tf.Tensor] = []
         d_candidate: list[tf.Tensor] = []
-        for t, d_state in reversed(list(enumerate(tf.unstack(d_states, BLOCK)))):
-            r_t, u_t, c_t = steps[t]
+        by_step = [
+            tf.unstack(values, BLOCK) for values in (elements, h_prev, r, u, c, d_states)
+        ]
+        for x_t, h_t, r_t, u_t, c_t, d_state in reversed([*zip(*by_step)]):
             _, d_h, of_candidate, of_gates = tf.raw_ops.GRUBlockCellGrad(
-                x=inputs[t],
-                h_prev=states[t],
+                x=x_t,
+                h_prev=h_t,
                 r=r_t,
                 u=u_t,
                 c=c_t,
@@ -212,7 +254,6 @@ def _gru(elements, h, w_gates, w_candidate):
             )
             d_gates.insert(0, of_gates)
             d_candidate.insert(0, of_candidate)
-        h_prev, r = tf.stack(states[:-1]), tf.stack([r for r, _, _ in steps])
         return (
             None,
             d_h,
@@ -220,7 +261,7 @@ def _gru(elements, h, w_gates, w_candidate):
             _products((elements, r * h_prev), tf.stack(d_candidate)),
         )
 
-    return (tf.stack(states[1:]), h), gradient
+    return (all_states[1:], h), gradient
 
 
 def _products(inputs: tuple[tf.Tensor, ...], d_outputs: tf.Tensor) -> tf.Tensor:

@@ -219,6 +219,8 @@ def generate(
 ) -> tuple[UInt8[np.ndarray, "N samples pixels"], Float[np.ndarray, "N samples pixels"]]:
     """Read known pixels, generate free ones, and score the image's own values throughout.
 
+    What all continuations of an image have in common before they part is computed once.
+
     Args:
         model: a network with one logit.
         images: binary, raster order.
@@ -230,37 +232,51 @@ def generate(
         What was read or generated; and -log p in nats of the image's own value at each
         pixel, given what was read and generated before it.
     """
-    run = _generate(model)
-    shape, pixels = images.shape, images.shape[-1]
-    arrays = images, free, uniform.astype(np.float32)
-    rows = [array.reshape(-1, pixels) for array in arrays]
-    parts = network.side_by_side(
-        lambda chunk: [
-            part.numpy() for part in run(*(tf.constant(array[chunk]) for array in rows))
-        ],
-        _chunks(np.arange(len(rows[0])), ROWS),
-    )
-    values, nats = (np.concatenate(part).reshape(shape) for part in zip(*parts))
+    run, pixels = _generate(model), images.shape[-1]
+    values, nats = np.empty_like(images), np.empty(images.shape, np.float32)
+    # From the first such pixel on the continuations of an image may differ.
+    apart = (free | (images != images[:, :1])).any(axis=1)
+    first = np.where(apart.any(axis=1), apart.argmax(axis=1), pixels)
+
+    def of_chunk(chunk: np.ndarray) -> None:
+        arrays = images[chunk], free[chunk], uniform[chunk].astype(np.float32)
+        found = run(*map(tf.constant, (*arrays, int(first[chunk].min()))))
+        for part, target in zip(found, (values, nats)):
+            target[chunk] = part.numpy().reshape(-1, *images.shape[1:])
+
+    # Images that part at about the same time have much to share.
+    network.side_by_side(of_chunk, _chunks(np.argsort(first), ROWS // images.shape[1]))
     return values, nats
 
 
 @functools.lru_cache(network.COMPILED)
 def _generate(model: keras.Model):
-    """Compiled: all rows from the first pixel to the last."""
+    """Compiled: before `start` a state for each image, then one for each continuation."""
 
     @tf.function(reduce_retracing=True)
-    def run(images, free, uniform):
+    def run(images, free, uniform, start):
+        count, samples, steps = tf.unstack(tf.shape(images))
         # On the scale of logits the comparison p > u is logit > log u - log(1 - u).
-        bound = tf.transpose(tf.math.log(uniform) - tf.math.log1p(-uniform))
-        own = tf.transpose(tf.cast(images, tf.float32))
-        free = tf.transpose(free)
-        step = fused.stepper(model)
-        state = network.initial_state(model, tf.shape(images)[0])
-        element = tf.zeros((tf.shape(images)[0], 1))
-        steps = tf.shape(own)[0]
+        bound = tf.math.log(uniform) - tf.math.log1p(-uniform)
+        own, free, bound = (
+            tf.transpose(tf.reshape(array, [-1, steps]))
+            for array in (tf.cast(images, tf.float32), free, bound)
+        )
+        common = tf.transpose(tf.cast(images[:, 0], tf.float32))
+        step, state = fused.stepper(model), network.initial_state(model, count)
+        element = tf.zeros((count, 1))
         values = tf.TensorArray(tf.uint8, steps)
         nats = tf.TensorArray(tf.float32, steps)
-        for t in tf.range(steps):
+        for t in tf.range(start):
+            logit, state = step(element, state)
+            cost = tf.nn.sigmoid_cross_entropy_with_logits(common[t], logit[:, 0])
+            nats = nats.write(t, tf.repeat(cost, samples))
+            element = common[t][:, tf.newaxis]
+            values = values.write(t, tf.cast(own[t], tf.uint8))
+        state, element = tf.nest.map_structure(
+            lambda rows: tf.repeat(rows, samples, axis=0), (state, element)
+        )
+        for t in tf.range(start, steps):
             logit, state = step(element, state)
             logit = logit[:, 0]
             nats = nats.write(t, tf.nn.sigmoid_cross_entropy_with_logits(own[t], logit))

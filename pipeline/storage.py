@@ -6,15 +6,20 @@ within `together` only when all that was written there is complete.
 
 import functools
 import hashlib
+import json
+import operator
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from typing import NamedTuple
 
 from ruamel.yaml import YAML
 
 LOCK = Path("dvc.lock")
+# The start of the names of files that wait for their place; .dvcignore has it too.
+UNFINISHED = ".unfinished-"
 
 # What waits for its place within `together`: targets and where their content is.
 _waiting: ContextVar[dict[Path, Path] | None] = ContextVar("waiting", default=None)
@@ -57,7 +62,7 @@ def replace(path: Path, content: bytes) -> None:
 def _write_beside(path: Path, content: bytes) -> Path:
     if path.is_dir():
         raise OSError(f"{path}: is a folder; give the name of a file")
-    unfinished = path.with_name(f".unfinished-{path.name}")
+    unfinished = path.with_name(f"{UNFINISHED}{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:
@@ -108,25 +113,62 @@ def read(path: Path) -> bytes:
         reason = (error.strerror or str(error)).lower()
         raise OSError(f"{path}: cannot be read: {reason}") from None
     if waiting is None and "DVC_STAGE" in os.environ:
-        stage, recorded = _recorded().get(path.as_posix(), (None, None))
-        found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        if recorded not in (None, found):
-            raise ValueError(
-                f"{path}: got the MD5 sum {found}, but {LOCK} has {recorded}: the file "
-                f"is damaged; run `dvc repro --force --single-item {stage}`"
-            )
+        _check_sum(path, content)
     return content
 
 
-@functools.cache
-def _recorded() -> dict[str, tuple[str, str]]:
-    """Of each output in dvc.lock its stage and sum; it is read once in a process."""
-    if not LOCK.exists():
+class Recorded(NamedTuple):
+    """An output in dvc.lock: the stage that made it, and DVC's MD5 sum of it."""
+
+    stage: str
+    md5: str
+
+
+def recorded(folder: Path) -> dict[str, Recorded]:
+    """What the dvc.lock of a folder has, by path."""
+    if not (folder / LOCK).exists():
         return {}
-    stages = YAML(typ="safe", pure=True).load(LOCK.read_text(encoding="utf-8"))["stages"]
+    text = (folder / LOCK).read_text(encoding="utf-8")
+    stages = YAML(typ="safe", pure=True).load(text)["stages"]
     return {
-        out["path"]: (name, out["md5"])
+        out["path"]: Recorded(name, out["md5"])
         for name, stage in stages.items()
         for out in stage.get("outs", ())
-        if not out["md5"].endswith(".dir")
     }
+
+
+@functools.cache
+def _recorded_here() -> dict[str, Recorded]:
+    """`recorded` of this folder; read once in a process."""
+    return recorded(Path())
+
+
+def md5(content: bytes) -> str:
+    """The sum by which DVC knows a file."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _md5_of_folder(folder: Path) -> str:
+    """The sum by which DVC knows a folder: that of a list of its files and their sums."""
+    listed = [
+        {"md5": md5(path.read_bytes()), "relpath": path.relative_to(folder).as_posix()}
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(UNFINISHED)
+    ]
+    listed.sort(key=operator.itemgetter("relpath"))
+    return md5(json.dumps(listed, sort_keys=True).encode()) + ".dir"
+
+
+def _check_sum(path: Path, content: bytes) -> None:
+    """Hold an output, or the folder that DVC knows it by, against dvc.lock."""
+    for output in (path, *path.parents):
+        expected = _recorded_here().get(output.as_posix())
+        if expected is None:
+            continue
+        found = md5(content) if output == path else _md5_of_folder(output)
+        if found != expected.md5:
+            which = "the file" if output == path else f"it or another file in {output}"
+            raise ValueError(
+                f"{path}: got the MD5 sum {found}, but {LOCK} has {expected.md5}: {which} "
+                f"is damaged; run `dvc repro --force --single-item {expected.stage}`"
+            )

@@ -10,7 +10,6 @@ what another seed changes. Every difference is named.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import subprocess
@@ -103,22 +102,14 @@ def compare(
 def results(folder: Path) -> Results:
     """The outputs that are listed by dvc.lock in `folder`, and its metrics."""
     sums: dict[str, str] = {}
-    for output in _recorded(folder):
+    for output in storage.recorded(folder):
         place = folder / output
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.is_file():
                 name = path.relative_to(folder).as_posix()
-                digest = hashlib.md5(path.read_bytes(), usedforsecurity=False)
-                sums[name] = digest.hexdigest()
+                sums[name] = storage.md5(path.read_bytes())
     metrics = json.loads((folder / files.METRICS).read_text(encoding="utf-8"))
     return Results(sums, dict(_flat(metrics)))
-
-
-def _recorded(folder: Path) -> dict[str, str]:
-    """The sum of each output in dvc.lock."""
-    lock = YAML(typ="safe", pure=True).load(folder / storage.LOCK)
-    outs = (out for stage in lock["stages"].values() for out in stage["outs"])
-    return {out["path"]: out["md5"] for out in outs}
 
 
 def _flat(value: Mapping, prefix: str = "") -> Iterator[tuple[str, float]]:
@@ -140,8 +131,8 @@ def full(scratch: Path) -> Iterator[Difference]:
     manual = Path(os.environ.get("MNIST_DIR") or files.RAW_DATA).resolve()
     # Of data there are only the sums in git.
     data = {
-        path: digest
-        for path, digest in _recorded(scratch).items()
+        path: output.md5
+        for path, output in storage.recorded(scratch).items()
         if path.startswith("data/")
     }
     committed = results(scratch)

@@ -33,6 +33,7 @@ from unittest import mock
 
 import numpy as np
 import tensorflow as tf
+from keras.src.saving import saving_lib
 from ruamel.yaml import YAML
 from test_inpaint import BAD_FILES
 from test_stages import CHANGES, STAGES, TEST, TRAIN, write_params
@@ -53,7 +54,8 @@ ROOT = Path(__file__).parents[1]
 TABLE = Path("reports/faults.csv")
 # The report shows the project's studies, as in the demo.
 STUDIES = (files.RECIPES, files.EXCESS, files.REGRET, files.MEMORY)
-EVERY_STAGE = [*STAGES, "report"]
+ONE_OF_EACH_STUDY = ("study_training M1 published 1", "study_memory biased 2")
+EVERY_STAGE = [*STAGES, *ONE_OF_EACH_STUDY, "report"]
 # Training: it has checkpoints.
 TRAINED = ("train_pixels", "train_meta M1")
 QUICK_STAGES = ("binarise", "train_meta M1")
@@ -109,7 +111,8 @@ def run_stage(
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 guard.end_on_signals()
                 # Compiling these would take longer than training.
-                tf.config.run_functions_eagerly(name == "train_meta")
+                small = ("train_meta", "study_training", "study_memory")
+                tf.config.run_functions_eagerly(name in small)
                 prepare()
                 package.main(module.run)
                 code = 0
@@ -131,7 +134,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     """All files that a stage may have written; locks are none of its results."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
-        for top in ("data", "models", "reports")
+        for top in ("data", "models", "reports", "studies")
         for path in sorted((folder / top).rglob("*"))
         if path.is_file() and files.LOCKS not in path.relative_to(folder).parents
     }
@@ -411,6 +414,32 @@ def full_disks(reference: Reference) -> Iterator[Fault]:
             )
 
 
+def full_temporary_folders(reference: Reference, quick: bool) -> Iterator[Fault]:
+    """The folder that Keras saves a model in is full."""
+
+    class FullArchive(zipfile.ZipFile):
+        def writestr(self, *_: Any, **__: Any) -> NoReturn:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        open = writestr
+
+    def attempt(stage: str) -> None:
+        folder = reference.copy_without(stage)
+        full = Altered(zipfile, ZipFile=FullArchive)
+        ended = run_stage(folder, stage, lambda: put(saving_lib, "zipfile", full))
+        assert ended.code == 1, ended.said
+        (line,) = re.findall(r"^error: .*", ended.said, re.MULTILINE)
+        assert "Keras could not save the model (" in line, line
+        assert "Traceback" not in ended.said
+        assert not set(contents(folder)) & reference.outputs[stage]
+        reference.check_run_again(folder, stage)
+
+    for stage in QUICK_STAGES[1:] if quick else TRAINED:
+        yield Fault(
+            "full disk", f"{stage}, temporary folder", functools.partial(attempt, stage)
+        )
+
+
 def no_numbers(reference: Reference, quick: bool) -> Iterator[Fault]:
     """The loss of a mini-batch is nan or infinite."""
 
@@ -459,6 +488,7 @@ def damaged_inputs(reference: Reference, quick: bool) -> Iterator[Fault]:
     read = {
         files.BINARISED: "rollout",
         files.SNAPSHOT_SCORES: "inpaint",
+        files.pixel_model("final"): "inpaint",
         files.meta_model("M1"): "compare_bayes",
         files.COMPARISON: "report",
         files.PREDICTIONS: "report",
@@ -476,9 +506,15 @@ def damaged_inputs(reference: Reference, quick: bool) -> Iterator[Fault]:
 
         def as_under_dvc() -> None:
             """What DVC has recorded, and that it is DVC that runs the stage."""
-            digest = hashlib.md5((reference.folder / path).read_bytes()).hexdigest()
-            lock = {"stages": {"made": {"outs": [{"path": str(path), "md5": digest}]}}}
-            YAML(typ="safe").dump(lock, storage.LOCK)
+            # Of the pixel models DVC knows the folder.
+            out = path.parent if path.parent == files.PIXEL_MODELS else path
+            place = reference.folder / out
+            single = place.is_file()
+            digest = (
+                storage.md5(place.read_bytes()) if single else storage._md5_of_folder(place)
+            )
+            made = {"outs": [{"path": str(out), "md5": digest}]}
+            YAML(typ="safe").dump({"stages": {"made": made}}, storage.LOCK)
             os.environ["DVC_STAGE"] = stage.replace(" ", "@")
 
         ended = run_stage(folder, stage, *([] if alone else [as_under_dvc]))
@@ -1074,6 +1110,7 @@ def all_faults(folder: Path, quick: bool) -> Iterator[Fault]:
     yield from signals(reference, quick)
     yield from damaged_checkpoints(reference, quick)
     yield from full_disks(reference)
+    yield from full_temporary_folders(reference, quick)
     yield from no_numbers(reference, quick)
     yield from damaged_inputs(reference, quick)
     # Loading a model starts TensorFlow, after which no process may be forked any more.

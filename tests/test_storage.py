@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import storage
 
+ROOT = Path(__file__).parents[1]
 LOCK = """
 stages:
   make:
@@ -26,9 +27,9 @@ stages:
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_STAGE", raising=False)
-    storage._recorded.cache_clear()
+    storage._recorded_here.cache_clear()
     yield tmp_path
-    storage._recorded.cache_clear()
+    storage._recorded_here.cache_clear()
 
 
 def everything() -> dict[str, bytes]:
@@ -121,6 +122,39 @@ def test_dvc_reads_what_it_has_recorded(monkeypatch):
     # By hand a stage may be run on anything.
     monkeypatch.delenv("DVC_STAGE")
     assert storage.read(Path("a.txt")) == b"Content"
+
+
+def test_dvc_reads_folders_that_it_has_recorded(monkeypatch):
+    Path("models").mkdir()
+    for name in ("a", "b"):
+        Path("models", name).write_bytes(name.encode())
+    Path("models/.unfinished-c").write_bytes(b"of a stage that was killed")
+    # As DVC lists them: sorted, by sum and name.
+    listed = (
+        '[{"md5": "0cc175b9c0f1b6a831c399e269772661", "relpath": "a"}, '
+        '{"md5": "92eb5ffee6ae2fec3ad71c777531578f", "relpath": "b"}]'
+    )
+    digest = hashlib.md5(listed.encode(), usedforsecurity=False).hexdigest()
+    text = LOCK.replace("a.txt", "models").replace("{sum}", f"{digest}.dir")
+    Path("dvc.lock").write_text(text)
+    monkeypatch.setenv("DVC_STAGE", "train@M1")
+    assert storage.read(Path("models/a")) == b"a"
+    Path("models/a").write_bytes(b"A")
+    with pytest.raises(ValueError, match=r"^models/a: got .* it or another file in models"):
+        storage.read(Path("models/a"))
+    with pytest.raises(ValueError, match=r"^models/b: got .* --single-item make"):
+        storage.read(Path("models/b"))
+
+
+def test_folders_of_the_project_have_the_sums_that_dvc_gave_them():
+    folders = {
+        path: output.md5
+        for path, output in storage.recorded(ROOT).items()
+        if output.md5.endswith(".dir")
+    }
+    assert len(folders) >= 2
+    for path, digest in folders.items():
+        assert storage._md5_of_folder(ROOT / path) == digest, path
 
 
 def test_without_a_lock_file_there_is_nothing_to_compare(monkeypatch):
