@@ -41,6 +41,7 @@ bench: $(INSTALLED) ## speed beside stock Keras, PyTorch and JAX, which it insta
 	python -m pip freeze > .venv/locked.txt
 	python -m pip install --quiet --disable-pip-version-check \
 		-c .venv/locked.txt -r benchmarks/requirements.txt
+	dvc repro binarise
 	python -m benchmarks.speed
 	python -m benchmarks.scaling
 

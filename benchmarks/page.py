@@ -50,8 +50,9 @@ SPEED_TEXT = """## Beside what one would pick instead
 
 `make bench` (`speed.py`, `results.csv`). `ratio` is a subject's time over ours. Keras is
 trained by `fit` as its documentation has it, without XLA, which is slower here; PyTorch
-has `nn.GRU`, JAX a compiled `scan`. Same sizes, batches and number of threads, random
-symbols; a forward pass of a batch is one of many, as an evaluation makes them.
+has `nn.GRU`, JAX a compiled `scan`. Same sizes, batches and number of threads, the same
+images of MNIST or random characters; a forward pass of a batch is one of many, as an
+evaluation makes them.
 
 - Rollout: as many images, samples, steps and snapshots as `params.yaml` says. Calling the
   network on the growing prefix takes too long for that: 1,000 rows were timed at five
@@ -65,7 +66,8 @@ symbols; a forward pass of a batch is one of many, as an evaluation makes them.
 SCALING_TEXT = """## How cost grows
 
 `make bench` (`scaling.py`, `scaling.csv`): a training step of the pixel network, one size
-varied at a time; the lengths are those of images at half, full and double size."""
+varied at a time; the lengths are those of MNIST's images at half, full and double
+size."""
 
 SEEDS_TEXT = """## The same learning
 
@@ -76,8 +78,8 @@ loss in nats per pixel."""
 
 STAGES_TEXT = """## The whole graph
 
-`python -m benchmarks.stages` (`stages.csv`): every stage of `dvc repro` run anew, with
-what DVC and imports cost."""
+`python -m benchmarks.stages` (`stages.csv`): one `dvc repro --force` that finds nothing but
+MNIST's four files; every stage with its imports and with what DVC does for it."""
 
 
 def write(part: str) -> None:

@@ -52,7 +52,7 @@ def count_patterns(
     """
     square = train.reshape(-1, SIDE, SIDE)
     inner = slice(1, SIDE - 1)
-    code = np.zeros((len(train), SIDE - 2, SIDE - 2), np.int64)
+    code = np.zeros((len(train), SIDE - 2, SIDE - 2), np.uint16)
     for row, column in zip(_ROWS, _COLUMNS):
         moved = square[:, 1 + row : SIDE - 1 + row, 1 + column : SIDE - 1 + column]
         code = 2 * code + moved

@@ -11,12 +11,10 @@ from jaxtyping import Float, UInt8
 
 from pipeline import fused, network, scores
 
-# Continuations that are advanced together: enough to keep a processor busy, few enough to
-# stay in its cache.
+# Sequences that go through the network together: enough to keep a processor busy, few
+# enough to stay in its cache. Sets of sequences are multiples of it, so that a forward pass
+# is compiled for one size only.
 ROWS = 1000
-# Elements, of all sequences together, that are predicted in one forward pass; it changes
-# memory and time, not the result.
-ELEMENTS = 256 * 784
 
 
 class Rollout(NamedTuple):
@@ -45,10 +43,10 @@ def log_p_next(
     Returns:
         float32, natural logarithms; K = 2 for a network with one logit.
     """
-    logits, rows = _logits(model), max(1, ELEMENTS // symbols.shape[1])
+    logits = _logits(model)
     # Without sequences there is still one chunk, of none.
-    starts = range(0, max(1, len(symbols)), rows)
-    chunks = (symbols[start : start + rows] for start in starts)
+    starts = range(0, max(1, len(symbols)), ROWS)
+    chunks = (symbols[start : start + ROWS] for start in starts)
     return np.concatenate(
         network.side_by_side(
             lambda chunk: scores.log_p_from_logits(logits(tf.constant(chunk)).numpy()),

@@ -57,11 +57,13 @@ def log_p_from_logits(
 ) -> Float[np.ndarray, "*batch K"]:
     """Normalised log probabilities of a network's outputs.
 
-    One logit is the log-odds of symbol 1 of two: log p(1) = -log(1 + exp(-logit)).
-    Several are a softmax over as many symbols.
+    One logit is the log-odds of symbol 1 of two: log p(1) = -log(1 + exp(-logit)), which
+    is min(logit, 0) - log(1 + exp(-|logit|)), where nothing can overflow. Several are a
+    softmax over as many symbols.
     """
     if logits.shape[-1] == 1:
-        return -np.logaddexp(0, np.concatenate([logits, -logits], axis=-1))
+        odds = np.concatenate([-logits, logits], axis=-1)
+        return np.minimum(odds, 0) - np.log1p(np.exp(-np.abs(logits)))
     # The peak first: in single precision it would swallow what the sum adds to it.
     logits = logits - logits.max(axis=-1, keepdims=True)
     return logits - log_sum_exp(logits)

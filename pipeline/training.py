@@ -68,7 +68,8 @@ class Trainer:
         self.model = model
         self.optimizer = keras.optimizers.Adam(learning_rate, global_clipnorm=clip_norm)
         self.optimizer.build(model.trainable_variables)
-        self._step = tf.function(self._descend, reduce_retracing=True)
+        # Nothing in it is for AutoGraph, which would only look at it for a second.
+        self._step = tf.function(self._descend, autograph=False, reduce_retracing=True)
         obstacle = fused.obstacle(model)
         path = f"stock layers, for {obstacle}" if obstacle else "fused operations"
         print(f"{model.name}: trained with {path}", flush=True)

@@ -81,6 +81,61 @@ def test_any_length_fills_its_blocks(time):
         assert np.linalg.norm(one - other) <= 1e-5 * np.linalg.norm(other) + 1e-9
 
 
+def alike() -> tf.Tensor:
+    """Images that part early, within a block, at its end, in the last pixel, and never."""
+    rng = np.random.default_rng(6)
+    images = np.zeros((8, 2 * fused.BLOCK + 3), np.uint8)
+    images[:4] = rng.integers(0, 2, images[:4].shape)
+    # What stands before the part of its own in each row is what row 3 has there.
+    for row, own in zip((4, 5, 6), (fused.BLOCK // 2, fused.BLOCK, images.shape[1] - 1)):
+        images[row] = images[3]
+        images[row, own:] ^= 1
+    images[7] = images[3]
+    return tf.constant(images)
+
+
+def test_what_images_have_in_common_changes_nothing():
+    model, images = randomise(build()), alike()
+    fast, stock = fused.logits(model, images), network.logits(model, images)
+    np.testing.assert_allclose(fast, stock, atol=2e-6)
+    for one, other in zip(
+        gradients(fused.logits, model, images), gradients(network.logits, model, images)
+    ):
+        assert np.linalg.norm(one - other) <= 1e-5 * np.linalg.norm(other)
+
+
+def test_the_network_runs_once_for_images_that_are_alike(monkeypatch):
+    rows, gru = [], fused._gru
+
+    def counted(elements, *more):
+        rows.append(elements.shape[1])
+        return gru(elements, *more)
+
+    monkeypatch.setattr(fused, "_gru", counted)
+    monkeypatch.setattr(tf, "while_loop", eager_while_loop)
+    fused.logits(randomise(build()), alike())
+    shifted = np.pad(alike().numpy()[:, :-1], ((0, 0), (1, 0)))
+    ends = range(fused.BLOCK, shifted.shape[1] + fused.BLOCK, fused.BLOCK)
+    assert rows == [len(np.unique(shifted[:, :end], axis=0)) for end in ends]
+    assert rows[0] < len(shifted)
+
+
+def eager_while_loop(condition, body, variables, **_: Any):
+    while condition(*variables):
+        variables = body(*variables)
+    return variables
+
+
+def test_rows_are_told_apart_by_their_past_and_by_their_block():
+    block = np.zeros((fused.BLOCK, 5, 2), np.float32)
+    block[-1, 1, 0] = block[0, 2, 0] = block[0, 4, 0] = 1
+    block[..., 1] = 1  # the bias
+    before = tf.constant([0, 0, 0, 1, 0])
+    first, after = fused._distinct(tf.constant(block), before)
+    np.testing.assert_array_equal(first, [0, 1, 2, 3])
+    np.testing.assert_array_equal(after, [0, 1, 2, 3, 2])
+
+
 @pytest.mark.parametrize(
     "changes", [{}, {"logits": 4, "dense": ()}, {"cell": "lstm"}, {"units": (7, 3)}]
 )
@@ -97,8 +152,10 @@ def test_a_step_is_that_of_the_stock_layers(changes):
         tf.nest.assert_same_structure(ours, theirs)
 
 
-def test_no_sequences_have_no_logits():
-    assert fused.logits(build(logits=4), symbols(4)[:0]).shape == (0, 23, 4)
+@pytest.mark.parametrize("logits", [1, 4])
+def test_no_sequences_have_no_logits(logits):
+    model = build(logits=logits)
+    assert fused.logits(model, symbols(logits)[:0]).shape == (0, 23, logits)
 
 
 @each_network

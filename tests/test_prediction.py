@@ -26,13 +26,13 @@ def test_log_p_next_matches_the_reference(any_network, rng):
     assert_allclose(np.exp(log_p).sum(axis=-1), 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 2, 5, 7])
+@pytest.mark.parametrize("rows", [1, 2, 5, 7])
 def test_size_of_a_forward_pass_does_not_change_the_result(
     any_network, rng, rows, monkeypatch
 ):
     symbols = draw(any_network, rng, 5, 8)
     whole = prediction.log_p_next(any_network, symbols)
-    monkeypatch.setattr(prediction, "ELEMENTS", 8 * rows + 7)
+    monkeypatch.setattr(prediction, "ROWS", rows)
     # Matrix products of other sizes may sum in another order.
     assert_allclose(prediction.log_p_next(any_network, symbols), whole, **FLOAT32)
 
