@@ -15,7 +15,7 @@ help: ## this list
 demo: $(INSTALLED) ## the whole graph on bundled digits, in demo/; no download, under 3 minutes
 	python -m pipeline.demo
 
-reproduce: $(INSTALLED) ## dvc repro with params.yaml on MNIST; 20 minutes, or seconds if nothing changed
+reproduce: $(INSTALLED) ## dvc repro with params.yaml on MNIST; 13 minutes, or seconds if nothing changed
 	dvc repro
 
 studies: $(INSTALLED) ## seeds, recipes and sizes of question 3, an hour; then make reproduce
@@ -28,7 +28,7 @@ test: $(INSTALLED) ## lint, types and tests, 5 minutes
 	mypy
 	pytest --numprocesses 2 --dist loadfile
 
-verify: $(INSTALLED) ## the committed graph run anew in a scratch folder, and compared; 20 minutes
+verify: $(INSTALLED) ## the committed graph run anew in a scratch folder, and compared; 15 minutes
 	python -m pipeline.verify
 
 verify-quick: $(INSTALLED) ## the same with the demo, 2 minutes

@@ -78,8 +78,8 @@ loss in nats per pixel."""
 
 STAGES_TEXT = """## The whole graph
 
-`python -m benchmarks.stages` (`stages.csv`): one `dvc repro --force` that finds nothing but
-MNIST's four files; every stage with its imports and with what DVC does for it."""
+`python -m benchmarks.stages` (`stages.csv`): one `dvc repro --force` without a folder
+`data`; every stage with its imports and with what DVC does for it."""
 
 
 def write(part: str) -> None:

@@ -5,13 +5,13 @@ sees to it that a file is either complete or absent.
 """
 
 import csv
-import errno
 import io
 import json
 import re
 import subprocess
 import zipfile
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,11 +28,16 @@ MOST_BYTES = 2**28
 # What to do about a file that is no use.
 _ANEW = "delete it and run `dvc repro`, which makes it anew"
 
-# What to do about a model that finds no room where Keras wants it, in a file.
+# Where Keras wants a file.
 _MAKE_ROOM = (
     "make room in the system's temporary folder, or set TMPDIR to another, and run the "
     "same command again"
 )
+
+
+class NoRoomError(OSError):
+    """A model finds no room in the system's temporary folder."""
+
 
 # Inputs
 RAW_DATA = Path("data/raw")
@@ -282,7 +287,7 @@ def write_model(path: Path, model: Any) -> None:
     Raises:
         ValueError: weights are nan or infinite, or not those of the model that is read
             back.
-        OSError: it cannot be written, or not into the system's temporary folder.
+        OSError: it cannot be written; NoRoomError, if not into the temporary folder.
     """
     weights = model.get_weights()
     for values in weights:
@@ -293,7 +298,7 @@ def write_model(path: Path, model: Any) -> None:
             # A ZipInfo made by hand is dated 1980 and keeps no attributes.
             content = _without_chance(name, archive.read(name))
             again.writestr(zipfile.ZipInfo(name), content)
-    read_back = _load_model(rewritten.getvalue()).get_weights()
+    read_back = _load_model(path, rewritten.getvalue()).get_weights()
     if len(weights) != len(read_back) or not all(map(np.array_equal, weights, read_back)):
         raise ValueError(f"{path}: the model that is read back has other weights")
     storage.write(path, rewritten.getvalue())
@@ -307,8 +312,8 @@ def _save_model(path: Path, model: Any) -> bytes:
             as_keras = Path(folder) / "model.keras"
             model.save(as_keras)
             return as_keras.read_bytes()
-    except Exception as error:  # whatever Keras and HDF5 say of a folder that is full
-        raise OSError(
+    except (OSError, RuntimeError) as error:  # what HDF5 raises for a folder that is full
+        raise NoRoomError(
             f"{path}: cannot be written: Keras could not save the model "
             f"({storage.reason(error)}); {_MAKE_ROOM}"
         ) from None
@@ -319,18 +324,18 @@ def read_model(path: Path) -> Any:
 
     Raises:
         ValueError: the file is damaged, something else, or asks for code.
-        OSError: it cannot be read, or not be unpacked in the system's temporary folder.
+        OSError: it cannot be read; NoRoomError, if not unpacked in the temporary folder.
     """
     content = storage.read(path)
     try:
         _refuse_code(content)
-        model = _load_model(content)
+        model = _load_model(path, content)
         if (len(model.inputs), len(model.outputs)) != (1, 1):
             raise ValueError("it has not one input and one output")
         return model
+    except NoRoomError:
+        raise
     except Exception as error:  # whatever Keras and HDF5 say of what is no model
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise OSError(f"{path}: cannot be unpacked ({error}); {_MAKE_ROOM}") from None
         reason = storage.reason(error)
         raise ValueError(
             f"{path}: not a Keras model that can be used ({reason}); give a .keras file "
@@ -338,12 +343,17 @@ def read_model(path: Path) -> Any:
         ) from None
 
 
-def _load_model(content: bytes) -> Any:
+def _load_model(path: Path, content: bytes) -> Any:
     import keras  # costs seconds, and most stages read no model
 
-    with TemporaryDirectory() as folder:
-        as_keras = Path(folder) / "model.keras"
-        as_keras.write_bytes(content)
+    with ExitStack() as stack:
+        try:
+            as_keras = Path(stack.enter_context(TemporaryDirectory())) / "model.keras"
+            as_keras.write_bytes(content)
+        except OSError as error:
+            raise NoRoomError(
+                f"{path}: cannot be unpacked ({error}); {_MAKE_ROOM}"
+            ) from None
         return keras.saving.load_model(as_keras, compile=False, safe_mode=True)
 
 

@@ -29,6 +29,7 @@ from pipeline import network
 
 # Steps that are taken together. What a block of a batch of hundreds touches fits into a
 # processor's own cache, and little of a last block goes to waste with 784 or 100 steps.
+# `_distinct` counts to batch * 2^BLOCK in 64 bits.
 BLOCK = 20
 
 Affine = tuple[tf.Tensor, tf.Tensor]
@@ -72,7 +73,8 @@ def _as_built(layer: keras.layers.Layer) -> bool:
 def logits(model: keras.Model, symbols: tf.Tensor) -> tf.Tensor:
     """Logits (batch, time, L) of each of the symbols (batch, time) given those before.
 
-    The same as `network.logits`, and that where there is an `obstacle`.
+    The same as `network.logits`, and that where there is an `obstacle`. With one channel
+    symbols are 0 or 1.
     """
     if obstacle(model):
         return network.logits(model, symbols)
@@ -82,7 +84,7 @@ def logits(model: keras.Model, symbols: tf.Tensor) -> tf.Tensor:
     elements = network.shift(network.encode(symbols, channels))
     blocks = _in_blocks(_with_one(elements))
     count, batch = tf.shape(blocks)[0], tf.shape(symbols)[0]
-    # Characters differ from the first on. Images begin as one.
+    # Images begin as one. Drawn characters have mostly parted by the end of a block.
     sharing = channels == 1
     h, row = tf.zeros([1 if sharing else batch, units]), tf.zeros([batch], tf.int32)
 

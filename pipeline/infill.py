@@ -219,7 +219,8 @@ def generate(
 ) -> tuple[UInt8[np.ndarray, "N samples pixels"], Float[np.ndarray, "N samples pixels"]]:
     """Read known pixels, generate free ones, and score the image's own values throughout.
 
-    What all continuations of an image have in common before they part is computed once.
+    Up to where the first of the images that go together has continuations that part, an
+    image's are computed as one.
 
     Args:
         model: a network with one logit.

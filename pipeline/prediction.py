@@ -10,10 +10,11 @@ import tensorflow as tf
 from jaxtyping import Float, UInt8
 
 from pipeline import fused, network, scores
+from pipeline.images import PIXELS
 
-# Sequences that go through the network together: enough to keep a processor busy, few
-# enough to stay in its cache. Sets of sequences are multiples of it, so that a forward pass
-# is compiled for one size only.
+# Sequences that go through the network together. Measured: fewer leave more to the cost of
+# single operations, more gain nothing. MNIST's sets are multiples of it, so that a forward
+# pass is compiled for one size only.
 ROWS = 1000
 
 
@@ -43,16 +44,26 @@ def log_p_next(
     Returns:
         float32, natural logarithms; K = 2 for a network with one logit.
     """
-    logits = _logits(model)
-    # Without sequences there is still one chunk, of none.
-    starts = range(0, max(1, len(symbols)), ROWS)
-    chunks = (symbols[start : start + ROWS] for start in starts)
+    if not len(symbols):  # Keras' LSTM would not take them
+        return np.empty((*symbols.shape, max(2, model.output_shape[-1])), np.float32)
+    logits, rows = _logits(model), _rows(model, symbols.shape[1])
+    chunks = (symbols[start : start + rows] for start in range(0, len(symbols), rows))
     return np.concatenate(
         network.side_by_side(
             lambda chunk: scores.log_p_from_logits(logits(tf.constant(chunk)).numpy()),
             chunks,
         )
     )
+
+
+def _rows(model: keras.Model, steps: int) -> int:
+    """How many sequences go through a model together.
+
+    Fewer of those that are longer than images, and of stock layers, which hold what they
+    compute of all steps.
+    """
+    most = ROWS // 4 if fused.obstacle(model) else ROWS
+    return max(1, min(most, most * PIXELS // steps))
 
 
 @functools.lru_cache(network.COMPILED)

@@ -165,10 +165,13 @@ def _check_sum(path: Path, content: bytes) -> None:
         expected = _recorded_here().get(output.as_posix())
         if expected is None:
             continue
-        found = md5(content) if output == path else _md5_of_folder(output)
+        found, what = md5(content), "the file is damaged"
+        if output != path:
+            # Which file it is the sum of all does not tell.
+            found = _md5_of_folder(output)
+            what = "a file in this folder is damaged, missing, or one too many"
         if found != expected.md5:
-            which = "the file" if output == path else f"it or another file in {output}"
             raise ValueError(
-                f"{path}: got the MD5 sum {found}, but {LOCK} has {expected.md5}: {which} "
-                f"is damaged; run `dvc repro --force --single-item {expected.stage}`"
+                f"{output}: got the MD5 sum {found}, but {LOCK} has {expected.md5}: "
+                f"{what}; run `dvc repro --force --single-item {expected.stage}`"
             )

@@ -68,7 +68,7 @@ class Trainer:
         self.model = model
         self.optimizer = keras.optimizers.Adam(learning_rate, global_clipnorm=clip_norm)
         self.optimizer.build(model.trainable_variables)
-        # Nothing in it is for AutoGraph, which would only look at it for a second.
+        # AutoGraph would look for loops and branches, and there are none for it.
         self._step = tf.function(self._descend, autograph=False, reduce_retracing=True)
         obstacle = fused.obstacle(model)
         path = f"stock layers, for {obstacle}" if obstacle else "fused operations"

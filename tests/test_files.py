@@ -1,10 +1,11 @@
+import errno
 import json
 import os
 import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -200,6 +201,24 @@ def test_a_model_with_code_of_its_own_is_refused(tmp_path, threads):
         files.read_model(tmp_path / "model.keras")
     with pytest.raises(ValueError, match="safe"):
         files.write_model(tmp_path / "again.keras", model)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_no_room_to_unpack_a_model_is_not_taken_for_a_bad_one(
+    tmp_path, make_network, monkeypatch, number
+):
+    path, model = tmp_path / "model.keras", make_network("gru")
+    files.write_model(path, model)
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files, "TemporaryDirectory", full)
+    with pytest.raises(files.NoRoomError, match=r"model\.keras: cannot be unpacked .*room"):
+        files.read_model(path)
+    with pytest.raises(files.NoRoomError, match=r"again\.keras: cannot be written.*room"):
+        files.write_model(tmp_path / "again.keras", model)
+    assert not (tmp_path / "again.keras").exists()
 
 
 @pytest.mark.parametrize("module", ["os", "builtins", "pipeline.files", "keras_evil.x"])

@@ -126,6 +126,23 @@ def test_generate_is_what_a_loop_does(pixel_network, seed, share):
         assert_allclose(nats[where], expected_nats, **FLOAT32)
 
 
+def test_what_continuations_have_in_common_is_read_once(pixel_network, rng, monkeypatch):
+    begun, compiled = [], infill._generate(pixel_network)
+
+    def counted(images, free, uniform, start):
+        begun.append(int(start))
+        return compiled(images, free, uniform, start)
+
+    monkeypatch.setattr(infill, "_generate", lambda model: counted)
+    images = np.repeat(draw(rng, 2, 1), 3, axis=1)
+    free = np.zeros(images.shape, bool)
+    images[0, 2, 3] ^= 1
+    free[1, 1, 5] = True
+    infill.generate(pixel_network, images, free, np.full(images.shape, 0.5, np.float32))
+    # Of two images each of two threads has one.
+    assert sorted(begun) == [3, 5]
+
+
 def test_generating_nothing_is_teacher_forcing(pixel_network, rng):
     images = draw(rng, 3, 2)
     nowhere = np.zeros(images.shape, bool)

@@ -37,6 +37,14 @@ def test_size_of_a_forward_pass_does_not_change_the_result(
     assert_allclose(prediction.log_p_next(any_network, symbols), whole, **FLOAT32)
 
 
+def test_long_sequences_and_stock_layers_take_smaller_passes(make_network):
+    fast, stock = make_network("gru"), make_network("lstm")
+    assert prediction._rows(fast, 100) == prediction._rows(fast, 784) == prediction.ROWS
+    assert prediction._rows(fast, 7840) == prediction.ROWS // 10
+    assert prediction._rows(stock, 784) == prediction.ROWS // 4
+    assert prediction._rows(stock, 10**6) == 1
+
+
 def test_of_no_sequences_there_are_no_predictions(any_network, rng):
     none = prediction.log_p_next(any_network, draw(any_network, rng, 0, 12))
     assert none.shape == (0, 12, max(2, any_network.output_shape[-1]))

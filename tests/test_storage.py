@@ -140,10 +140,9 @@ def test_dvc_reads_folders_that_it_has_recorded(monkeypatch):
     monkeypatch.setenv("DVC_STAGE", "train@M1")
     assert storage.read(Path("models/a")) == b"a"
     Path("models/a").write_bytes(b"A")
-    with pytest.raises(ValueError, match=r"^models/a: got .* it or another file in models"):
-        storage.read(Path("models/a"))
-    with pytest.raises(ValueError, match=r"^models/b: got .* --single-item make"):
-        storage.read(Path("models/b"))
+    for name in ("a", "b"):
+        with pytest.raises(ValueError, match=r"^models: got .* --single-item make"):
+            storage.read(Path("models", name))
 
 
 def test_folders_of_the_project_have_the_sums_that_dvc_gave_them():

@@ -66,7 +66,7 @@ def run(seed: int, threads: int, pixels: params.Pixels) -> None:
         total = -(-len(train) // pixels.batch_size)
         for _ in trainer.steps(batches, total, f"epoch {epoch}"):
             pass
-        on_train, on_test = network.side_by_side(evaluate, (curve, test))
+        on_train, on_test = evaluate(curve), evaluate(test)
         history.append(
             {
                 "epoch": epoch,
