@@ -66,8 +66,8 @@ evaluation makes them.
 SCALING_TEXT = """## How cost grows
 
 `make bench` (`scaling.py`, `scaling.csv`): a training step of the pixel network, one size
-varied at a time; the lengths are those of MNIST's images at half, full and double
-size."""
+varied at a time, with random symbols; the lengths are those of images at half, full and
+double size."""
 
 SEEDS_TEXT = """## The same learning
 

@@ -6,6 +6,7 @@ those of MNIST, for ours computes once what images have in common; characters ar
 
 import functools
 import importlib.util
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -26,7 +27,11 @@ def main() -> None:
     """Time all cases, with the sizes that params.yaml has."""
     settings = params.load()
     pixels, meta, rng = settings.pixels, settings.meta, np.random.default_rng(1)
-
+    if settings.data.source != "mnist":
+        sys.exit(
+            f"error: {params.FILE}: data.source: got {settings.data.source}; benchmarks "
+            "are of mnist; change it and run `dvc repro binarise`"
+        )
     data = files.read_arrays(files.BINARISED)
     batches = data["train"][: PIXEL_BATCHES * pixels.batch_size]
     network = subjects.Network(
