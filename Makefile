@@ -37,7 +37,7 @@ verify-quick: $(INSTALLED) ## the same with the demo, 2 minutes
 faults: $(INSTALLED) ## crashes, signals, damage and bad input, tried one by one and counted; 25 minutes
 	PYTHONPATH=. python tests/faults.py
 
-bench: $(INSTALLED) ## speed beside stock Keras, PyTorch and JAX, which it installs; 15 minutes
+bench: $(INSTALLED) ## speed beside stock Keras, PyTorch and JAX, which it installs; on MNIST; 15 minutes
 	python -m pip freeze > .venv/locked.txt
 	python -m pip install --quiet --disable-pip-version-check \
 		-c .venv/locked.txt -r benchmarks/requirements.txt
