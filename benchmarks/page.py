@@ -78,8 +78,13 @@ loss in nats per pixel."""
 
 STAGES_TEXT = """## The whole graph
 
-`python -m benchmarks.stages` (`stages.csv`): one `dvc repro --force` without a folder
-`data`; every stage with its imports and with what DVC does for it."""
+`python -m benchmarks.stages` (`stages.csv`): `make reproduce` from nothing, with the four
+files of MNIST at hand. Training the pixel network has the stages of question 3 beside it,
+and `rollout` has `inpaint`; on two processors each of them takes longer than alone, and
+both together less. A stage's seconds include its imports, not what DVC does for it."""
+
+# The last row of STAGES.
+WHOLE = "all, from nothing to the report"
 
 
 def write(part: str) -> None:
@@ -234,14 +239,15 @@ def seeds_section(rows: list[files.Record]) -> Iterator[str]:
 
 
 def stages_section(rows: list[files.Record]) -> Iterator[str]:
-    """Seconds of each stage and their sum."""
+    """Seconds of each stage, and of the whole."""
     yield STAGES_TEXT
-    total = sum(row["seconds"] for row in rows)
+    *stages, whole = rows
+    total = whole["seconds"]
     yield tables.markdown(
         ("stage", "seconds"),
         [
-            *((row["stage"], f"{row['seconds']:.0f}") for row in rows),
-            ("**all**", f"**{total:.0f}** ({total / 60:.1f} minutes)"),
+            *((row["stage"], f"{row['seconds']:.0f}") for row in stages),
+            (f"**{whole['stage']}**", f"**{total:.0f}** ({total / 60:.1f} minutes)"),
         ],
     )
 

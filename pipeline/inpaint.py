@@ -22,6 +22,7 @@ from pipeline import (
     guard,
     infill,
     masks,
+    model_file,
     network,
     randomness,
     scores,
@@ -219,7 +220,7 @@ def main() -> None:
 
 def _read_model(path: Path) -> keras.Model:
     try:
-        model = files.read_model(path)
+        model = model_file.read(path)
     except FileNotFoundError:
         raise ValueError(
             f"{path}: not found; give a .keras file like {files.pixel_model('final')}"

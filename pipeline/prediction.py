@@ -68,7 +68,10 @@ def _rows(model: keras.Model, steps: int) -> int:
 
 @functools.lru_cache(network.COMPILED)
 def _logits(model: keras.Model):
-    return tf.function(functools.partial(fused.logits, model), reduce_retracing=True)
+    # AutoGraph would look for loops and branches, and there are none for it.
+    return tf.function(
+        functools.partial(fused.logits, model), autograph=False, reduce_retracing=True
+    )
 
 
 def hidden_states(

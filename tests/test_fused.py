@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline import files, fused, network, training
+from pipeline import files, fused, model_file, network, training
 
 ROOT = Path(__file__).parents[1]
 MODELS = sorted((ROOT / files.PIXEL_MODELS).glob("*.keras"))
@@ -309,7 +309,7 @@ def test_it_is_as_near_to_double_precision_as_the_stock_layers():
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_saved_networks_say_the_same_by_stock_layers(path):
     """Within 1e-5 in probability; over 784 steps rounding adds up to more in a logit."""
-    model = files.read_model(path)
+    model = model_file.read(path)
     sequences = tf.constant(files.read_arrays(ROOT / files.EXAMPLES)["binary"])
     fast, stock = fused.logits(model, sequences), network.logits(model, sequences)
     np.testing.assert_allclose(fast, stock, atol=5e-5)

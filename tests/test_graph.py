@@ -110,18 +110,18 @@ def run_of(stage: str) -> ast.FunctionDef:
 
 
 def used(stage: str, verb: str) -> Iterator[Path]:
-    """The paths that a stage reads ("read_") or writes ("write_") by functions of files."""
+    """The paths that a stage reads or writes ("read", "write") by functions of files."""
     yield from used_in(f"pipeline.stages.{stage}", verb, operands(stage))
 
 
 def used_in(module: str, verb: str, given: dict[str, str]) -> Iterator[Path]:
     for node in ast.walk(TREES[module]):
         match node:
-            case ast.Attribute(ast.Name("files"), "write_figure") if verb == "write_":
+            case ast.Attribute(ast.Name("files"), "write_figure") if verb == "write":
                 yield files.FIGURES
-            case ast.Call(ast.Attribute(ast.Name("files"), name), [path, *_]) if (
-                name.startswith(verb) and name != "write_figure"
-            ):
+            case ast.Call(
+                ast.Attribute(ast.Name("files" | "model_file"), name), [path, *_]
+            ) if name.startswith(verb) and name != "write_figure":
                 match path:
                     case ast.Attribute(ast.Name("files"), constant):
                         yield PATHS[constant]
@@ -198,8 +198,8 @@ def test_the_report_prints_every_section():
 
 @each_stage
 def test_data_dependencies_and_outputs_are_what_is_read_and_written(stage):
-    written = {path.as_posix() for path in used(stage, "write_")}
-    read = {path.as_posix() for path in used(stage, "read_")}
+    written = {path.as_posix() for path in used(stage, "write")}
+    read = {path.as_posix() for path in used(stage, "read")}
     assert outputs(stage) == written
     # A stage may read again what it has just written.
     assert dependencies(stage, code=False) == read - written
@@ -213,7 +213,7 @@ def test_data_dependencies_are_outputs_of_stages_before(stage):
 
 
 STUDY_TABLES = {
-    path.as_posix() for path in used_in("pipeline.studies", "write_", operands("report"))
+    path.as_posix() for path in used_in("pipeline.studies", "write", operands("report"))
 }
 
 

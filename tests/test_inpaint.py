@@ -10,7 +10,7 @@ import pytest
 import reference
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline import files, inpaint
+from pipeline import files, inpaint, model_file
 from pipeline.images import PIXELS, SIDE
 
 # One, three and two missing pixels: the first and the last of the image, and a patch.
@@ -226,7 +226,7 @@ def command(
     model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., None]:
     """Runs the command on an array with the tiny network, in an empty folder."""
-    files.write_model(tmp_path / "model.keras", model)
+    model_file.write(tmp_path / "model.keras", model)
     monkeypatch.chdir(tmp_path)
 
     def run(array: np.ndarray, *options: str) -> None:

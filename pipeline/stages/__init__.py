@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, get_type_hints
@@ -23,6 +24,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Batches of several sizes are compiled once each, which it warns about.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
+# This package comes before a stage and all that it imports.
+BEGUN = time.monotonic()
 
 OPERANDS = ("name", "recipe", "repetition", "prior", "reset_every")
 ENTRIES = {
@@ -32,7 +35,10 @@ ENTRIES = {
 
 
 def main(run: Callable) -> None:
-    """Check all parameters, run a stage, and say in one line what went wrong."""
+    """Check all parameters, run a stage, and say in one line what went wrong.
+
+    Or else how long it took, with its imports.
+    """
     stage, wanted = Path(sys.argv[0]).stem, list(inspect.signature(run).parameters)
     given = _operands(stage, [argument for argument in wanted if argument in OPERANDS])
     try:
@@ -54,6 +60,7 @@ def main(run: Callable) -> None:
             with storage.together():
                 run(**arguments)
             checkpoints.clear(label)
+        print(f"{label}: {time.monotonic() - BEGUN:.0f} s", flush=True)
     except (ValueError, OSError, KeyboardInterrupt) as error:
         _end(error)
     except Exception as error:

@@ -8,6 +8,7 @@ from pipeline import (
     comparison,
     dirichlet,
     files,
+    model_file,
     network,
     params,
     prediction,
@@ -31,7 +32,7 @@ def run(
     bias: list[files.Record] = []
     pictured: dict[str, np.ndarray] = {}
     for name, own in meta_models.items():
-        model = files.read_model(files.meta_model(name))
+        model = model_file.read(files.meta_model(name))
         kinds: dict[str, tuple[float, ...] | None] = {
             _label("dirichlet", alpha): alpha for alpha in priors
         }

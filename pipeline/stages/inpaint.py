@@ -11,6 +11,7 @@ from pipeline import (
     files,
     infill,
     masks,
+    model_file,
     neighbours,
     network,
     params,
@@ -56,7 +57,7 @@ def run(seed: int, threads: int, inpainting: params.Inpainting) -> None:
     data = files.read_arrays(files.BINARISED)
     patterns = neighbours.count_patterns(data["train"])
     snapshots = [str(row["snapshot"]) for row in files.read_csv(files.SNAPSHOT_SCORES)]
-    models = {name: files.read_model(files.pixel_model(name)) for name in snapshots}
+    models = {name: model_file.read(files.pixel_model(name)) for name in snapshots}
     bins = inpainting.calibration_bins
     table: list[files.Record] = []
     by_image: list[files.Record] = []

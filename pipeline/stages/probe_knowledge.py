@@ -10,6 +10,7 @@ from pipeline import (
     files,
     knowledge,
     metatask,
+    model_file,
     network,
     params,
     prediction,
@@ -55,7 +56,7 @@ def run(
     hidden: list[files.Record] = []
     for name, own in meta_models.items():
         print(f"probing {name}", flush=True)
-        model = files.read_model(files.meta_model(name))
+        model = model_file.read(files.meta_model(name))
         subject = Subject(name, model, own.alpha, own.reset_every)
 
         def rng(purpose: str, name: str = name) -> np.random.Generator:

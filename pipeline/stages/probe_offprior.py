@@ -6,6 +6,7 @@ import numpy as np
 from pipeline import (
     dirichlet,
     files,
+    model_file,
     network,
     offprior,
     params,
@@ -30,7 +31,7 @@ def run(
     simplex: list[files.Record] = []
     for name, own in meta_models.items():
         print(f"probing {name}", flush=True)
-        model = files.read_model(files.meta_model(name))
+        model = model_file.read(files.meta_model(name))
         sources: dict[str, tuple[tuple[float, ...] | None, int]] = {
             other: (source.alpha, source.reset_every)
             for other, source in meta_models.items()

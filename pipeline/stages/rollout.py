@@ -9,6 +9,7 @@ from pipeline import (
     checks,
     examples,
     files,
+    model_file,
     network,
     params,
     prediction,
@@ -123,7 +124,7 @@ def _continuations(
         (len(images), rollout.samples, unknown), np.float32
     )
     snapshots = [str(row["snapshot"]) for row in files.read_csv(files.SNAPSHOT_SCORES)]
-    models = [files.read_model(files.pixel_model(name)) for name in snapshots]
+    models = [model_file.read(files.pixel_model(name)) for name in snapshots]
     likeliest = prediction.rollout(models, known, half)
     drawn = prediction.rollout(models, known, uniform)
     for number, (name, model) in enumerate(zip(snapshots, models)):

@@ -9,6 +9,7 @@ from pipeline import (
     dirichlet,
     files,
     metatask,
+    model_file,
     network,
     params,
     prediction,
@@ -102,7 +103,7 @@ def run(
         f"{last['exact_test_loss']:.4f} nats per character",
         flush=True,
     )
-    files.write_model(files.meta_model(name), model)
+    model_file.write(files.meta_model(name), model)
     files.write_csv(files.meta_curves(name), curves)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from pipeline import (
     checkpoints,
     files,
+    model_file,
     network,
     params,
     prediction,
@@ -88,7 +89,7 @@ def run(seed: int, threads: int, pixels: params.Pixels) -> None:
         checkpoint.save(checkpoints.Progress(epoch + 1, trainer.state(), records, weights))
     for name, values in weights.items():
         model.set_weights(values)
-        files.write_model(files.pixel_model(name), model)
+        model_file.write(files.pixel_model(name), model)
     files.write_csv(files.PIXEL_HISTORY, history)
     files.write_csv(files.SNAPSHOT_SCORES, snapshots)
 
