@@ -66,8 +66,7 @@ evaluation makes them.
 SCALING_TEXT = """## How cost grows
 
 `make bench` (`scaling.py`, `scaling.csv`): a training step of the pixel network, one size
-varied at a time, with random symbols; the lengths are those of images at half, full and
-double size."""
+varied at a time. The images are MNIST's, for the lengths scaled to half and double size."""
 
 SEEDS_TEXT = """## The same learning
 
@@ -79,9 +78,9 @@ loss in nats per pixel."""
 STAGES_TEXT = """## The whole graph
 
 `python -m benchmarks.stages` (`stages.csv`): `make reproduce` from nothing, with the four
-files of MNIST at hand. Training the pixel network has the stages of question 3 beside it,
-and `rollout` has `inpaint`; on two processors each of them takes longer than alone, and
-both together less. A stage's seconds include its imports, not what DVC does for it."""
+files of MNIST at hand. The stages of question 3 run beside those of questions 1 and 2; on
+two processors each takes longer than alone, and all together less. A stage's seconds
+include its imports, not what DVC does for it."""
 
 # The last row of STAGES.
 WHOLE = "all, from nothing to the report"

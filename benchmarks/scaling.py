@@ -1,17 +1,18 @@
 """How a training step's time and memory grow with batch, hidden units and length.
 
 `make bench` runs it. Each size has processes of its own, so that each peak of memory is
-its own. Lengths are those of the images at half, full and double size. The table is
+its own. Lengths are those of MNIST's images at half, full and double size. The table is
 benchmarks/scaling.csv.
 """
 
 import functools
+import math
 
 import numpy as np
 
 from benchmarks import page, subjects, timing
 from pipeline import files, params
-from pipeline.images import PIXELS
+from pipeline.images import PIXELS, SIDE, binarise_threshold, resize
 
 # Mini-batches of one call, so that what a call of `fit` costs by itself is shared.
 REPEATS, BATCHES = 3, 4
@@ -30,17 +31,17 @@ def main() -> None:
         "units": settings.pixels.units[0],
         "length": PIXELS,
     }
-    rng = np.random.default_rng(1)
+    images = files.read_arrays(files.BINARISED)["train"]
     rows: list[files.Record] = []
     for varied, values in SIZES.items():
         for value in values:
             size = usual | {varied: value}
-            symbols = rng.integers(0, 2, (BATCHES, size["batch"], size["length"]))
+            shape = BATCHES, size["batch"], size["length"]
             network = subjects.Network(
                 1,
                 size["units"],
                 settings.pixels.dense,
-                symbols.astype(np.uint8),
+                scaled(images[: shape[0] * shape[1]], shape[2]).reshape(shape),
                 settings.threads,
             )
             workers = {
@@ -64,6 +65,12 @@ def main() -> None:
                 rows.append(row)
     files.write_csv(page.SCALING, rows)
     page.write("scaling")
+
+
+def scaled(images: np.ndarray, pixels: int) -> np.ndarray:
+    """Binary images (N, PIXELS) with another number of pixels, (N, pixels)."""
+    grey = 255 * images.reshape(-1, SIDE, SIDE)
+    return binarise_threshold(resize(grey, math.isqrt(pixels)), 0.5)
 
 
 if __name__ == "__main__":

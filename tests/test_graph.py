@@ -212,6 +212,24 @@ def test_data_dependencies_are_outputs_of_stages_before(stage):
     assert dependencies(stage, code=False) <= made | STUDY_TABLES
 
 
+def needed(stage: str) -> set[str]:
+    """A stage and all that have to run before it."""
+    read = for_each_model(dependencies(stage, code=False))
+    before = [other for other in MAIN if for_each_model(outputs(other)) & read]
+    return {stage}.union(*map(needed, before))
+
+
+def test_the_branches_that_make_runs_side_by_side_share_no_stage():
+    """Else two DVCs would run it at once."""
+    text = (ROOT / "Makefile").read_text()
+    pixels, meta = (
+        set.union(*map(needed, stages.split()))
+        for stages in re.findall(r"dvc --wait-for-lock repro (.+)", text)
+    )
+    assert not pixels & meta
+    assert pixels | meta == MAIN.keys() - {"report"}
+
+
 STUDY_TABLES = {
     path.as_posix() for path in used_in("pipeline.studies", "write", operands("report"))
 }
