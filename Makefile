@@ -17,14 +17,15 @@ demo: $(INSTALLED) ## the whole graph on bundled digits, in demo/; no download, 
 	python -m pipeline.demo
 
 reproduce: $(INSTALLED) ## dvc repro with params.yaml on MNIST; 12 minutes, or seconds if nothing changed
-	-$(MAKE) --jobs 2 --no-print-directory pixels meta
+	$(MAKE) --jobs 2 --no-print-directory pixels meta
 	dvc repro
 
 # DVC takes one stage at a time. Two branches of the graph that share no stage can run side by
-# side, so that one computes while the other imports, reads or writes; one of them shows bars.
-# `dvc repro` after them has the last word: it makes the report, and what a branch has not made.
-pixels: ; dvc --wait-for-lock repro rollout inpaint
-meta: ; TQDM_DISABLE=1 dvc --wait-for-lock repro compare_bayes probe_knowledge probe_offprior
+# side: one computes while the other imports, reads or draws. One of them shows bars.
+pixels: $(INSTALLED)
+	dvc --wait-for-lock repro rollout inpaint
+meta: $(INSTALLED)
+	env TQDM_DISABLE=1 dvc --wait-for-lock repro compare_bayes probe_knowledge probe_offprior
 
 studies: $(INSTALLED) ## seeds, recipes and sizes of question 3, an hour; then make reproduce
 	dvc repro studies/dvc.yaml

@@ -41,8 +41,9 @@ Map of the package, bottom up; a module imports only from its own group and thos
         (records in, text or figures out; no files, no Keras)
 
     storage        files that are complete or absent, and checked when they are read
+    files          every path, and every file format but that of networks
     model_file     networks as .keras files
-    files          every path and file format (imported by stages and commands only)
+        (imported by stages and commands only)
 
     guard          against two runs at once, orphans, and other versions
     checkpoints    where training goes on after it was stopped

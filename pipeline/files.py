@@ -1,4 +1,4 @@
-"""Every path and every file format of the project. Paths are relative to its top folder.
+"""Every path, relative to the top folder, and every file format but that of networks.
 
 Each writer checks its content and makes the same bytes from the same content; `storage`
 sees to it that a file is either complete or absent.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import checks, storage
+from pipeline import checks, files, storage
 
 # Of an unpacked model, a thousand times those of the project.
 MOST_BYTES = 2**28
@@ -88,7 +88,7 @@ def read(path: Path) -> Any:
         reason = storage.reason(error)
         raise ValueError(
             f"{path}: not a Keras model that can be used ({reason}); give a .keras file "
-            "of Keras' own layers, such as models/pixels/final.keras"
+            f"of Keras' own layers, such as {files.pixel_model('final')}"
         ) from None
 
 

@@ -4,13 +4,14 @@ What is written waits beside its target, is read back, and takes its place by a 
 within `together` only when all that was written there is complete.
 """
 
+import fcntl
 import functools
 import hashlib
 import json
 import operator
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,8 @@ from typing import NamedTuple
 from ruamel.yaml import YAML
 
 LOCK = Path("dvc.lock")
+# Held by a DVC that reads or writes LOCK, and not while a stage runs.
+REPOSITORY_LOCK = Path(".dvc/tmp/lock")
 # The start of the names of files that wait for their place; .dvcignore has it too.
 UNFINISHED = ".unfinished-"
 
@@ -140,7 +143,11 @@ def recorded(folder: Path) -> dict[str, Recorded]:
 @functools.cache
 def _recorded_here() -> dict[str, Recorded]:
     """`recorded` of this folder; read once in a process."""
-    return recorded(Path())
+    with ExitStack() as stack:
+        if REPOSITORY_LOCK.exists():
+            # A DVC that runs other stages beside this one does not write LOCK at once.
+            fcntl.flock(stack.enter_context(REPOSITORY_LOCK.open()), fcntl.LOCK_SH)
+        return recorded(Path())
 
 
 def md5(content: bytes) -> str:

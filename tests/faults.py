@@ -1008,6 +1008,28 @@ def one_writer(folder: Path) -> Iterator[Fault]:
         first.kill()
         wait_for(lambda: not alive(trainer), 10)
 
+    def beside() -> None:
+        """The two branches of `make reproduce`, both stopped, and run again."""
+        branches = re.findall(r"dvc (--wait-for-lock .+)", (ROOT / "Makefile").read_text())
+        place = dvc_project(folder)
+
+        def run() -> list[subprocess.Popen]:
+            return [dvc(place, *branch.split()) for branch in branches]
+
+        first = run()
+        wait_for(lambda: any((place / files.CHECKPOINTS).glob("train_*")))
+        for branch in first:
+            branch.terminate()
+            branch.communicate()
+        for branch in run():
+            said, _ = branch.communicate()
+            assert branch.returncode == 0, said
+        # Neither has overwritten what the other wrote into dvc.lock.
+        made = {output.stage for output in storage.recorded(place).values()}
+        committed = {output.stage for output in storage.recorded(ROOT).values()}
+        assert made == committed - {"report"}
+
+    yield Fault("one writer", "two branches, stopped and run again", beside)
     yield Fault("one writer", "DVC alone is killed", killed)
     yield Fault("one writer", "DVC is started twice", twice)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import page, speed, timing
+from benchmarks import page, scaling, speed, timing
 from pipeline import files
 
 ROOT = Path(__file__).parents[1]
@@ -54,3 +54,12 @@ def test_what_is_not_installed_is_left_out(monkeypatch, capsys):
     assert speed.missing_library("keras, growing prefix") is None
     assert speed.missing_library("pytorch, carried state") == "torch"
     assert speed.missing_library("jax") == "jax"
+
+
+def test_images_are_scaled_to_the_pixels_that_are_asked_for():
+    images = np.zeros((2, 784), np.uint8)
+    images[1, :392] = 1
+    for pixels in (196, 784, 3136):
+        expected = np.zeros((2, pixels), np.uint8)
+        expected[1, : pixels // 2] = 1
+        np.testing.assert_array_equal(scaling.scaled(images, pixels), expected)

@@ -1,9 +1,11 @@
 import errno
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 import pytest
+import zc.lockfile
 
 from pipeline import storage
 
@@ -154,6 +156,25 @@ def test_folders_of_the_project_have_the_sums_that_dvc_gave_them():
     assert len(folders) >= 2
     for path, digest in folders.items():
         assert storage._md5_of_folder(ROOT / path) == digest, path
+
+
+def test_dvc_lock_is_read_when_no_other_dvc_writes_it(monkeypatch):
+    """DVC empties it first, and holds its lock on the project until it is written."""
+    Path("a.txt").write_bytes(b"damaged")
+    storage.REPOSITORY_LOCK.parent.mkdir(parents=True)
+    held = zc.lockfile.LockFile(str(storage.REPOSITORY_LOCK))
+    storage.LOCK.write_text("")
+
+    def finish() -> None:
+        storage.LOCK.write_text(LOCK.replace("{sum}", 32 * "0"))
+        held.close()
+
+    writer = threading.Timer(0.5, finish)
+    writer.start()
+    monkeypatch.setenv("DVC_STAGE", "train@M1")
+    with pytest.raises(ValueError, match=r"a\.txt: got the MD5"):
+        storage.read(Path("a.txt"))
+    writer.join()
 
 
 def test_without_a_lock_file_there_is_nothing_to_compare(monkeypatch):

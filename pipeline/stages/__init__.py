@@ -25,7 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Batches of several sizes are compiled once each, which it warns about.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
-# This package comes before a stage and all that it imports.
+# Before what a stage imports itself.
 BEGUN = time.monotonic()
 
 OPERANDS = ("name", "recipe", "repetition", "prior", "reset_every")
@@ -36,10 +36,7 @@ ENTRIES = {
 
 
 def main(run: Callable) -> None:
-    """Check all parameters, run a stage, and say in one line what went wrong.
-
-    Or else how long it took, with its imports.
-    """
+    """Check all parameters and run a stage; say how long it took, or what went wrong."""
     stage, wanted = Path(sys.argv[0]).stem, list(inspect.signature(run).parameters)
     given = _operands(stage, [argument for argument in wanted if argument in OPERANDS])
     try:
@@ -61,7 +58,8 @@ def main(run: Callable) -> None:
             with storage.together():
                 run(**arguments)
             checkpoints.clear(label)
-        print(f"{label}: {time.monotonic() - BEGUN:.0f} s", flush=True)
+        name = os.environ.get("DVC_STAGE", label)
+        print(f"{name}: {time.monotonic() - BEGUN:.0f} s", flush=True)
     except (ValueError, OSError, KeyboardInterrupt) as error:
         _end(error)
     except Exception as error:
@@ -106,8 +104,8 @@ def _end(error: BaseException) -> NoReturn:
 
 def _begin() -> None:
     """What comes before a stage's own imports, which may take seconds."""
-    # TensorFlow's modules and graphs are millions of objects that stay; to search them for
-    # cycles again and again takes a tenth of a short stage's time, and frees next to nothing.
+    # TensorFlow's modules and graphs are millions of objects that stay. To search them for
+    # cycles takes a tenth of a short stage's time, and frees next to nothing.
     gc.disable()
     if guard.under_dvc():
         guard.end_with_parent()
