@@ -1012,6 +1012,12 @@ def one_writer(folder: Path) -> Iterator[Fault]:
         """The two branches of `make reproduce`, both stopped, and run again."""
         branches = re.findall(r"dvc (--wait-for-lock .+)", (ROOT / "Makefile").read_text())
         place = dvc_project(folder)
+        yaml = YAML(typ="safe", pure=True)
+        settings = yaml.load((place / params.FILE).read_text())
+        # Of all models, as in dvc.yaml.
+        whole = yaml.load((ROOT / params.FILE).read_text())
+        settings["meta"]["models"] = whole["meta"]["models"]
+        YAML(typ="safe").dump(settings, place / params.FILE)
 
         def run() -> list[subprocess.Popen]:
             return [dvc(place, *branch.split()) for branch in branches]
