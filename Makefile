@@ -17,6 +17,7 @@ demo: $(INSTALLED) ## the whole graph on bundled digits, in demo/; no download, 
 	python -m pipeline.demo
 
 reproduce: $(INSTALLED) ## dvc repro with params.yaml on MNIST; 12 minutes, or seconds if nothing changed
+	python -m pipeline.params
 	$(MAKE) --jobs 2 --no-print-directory pixels meta
 	dvc repro
 
@@ -28,6 +29,7 @@ meta: $(INSTALLED)
 	env TQDM_DISABLE=1 dvc --wait-for-lock repro compare_bayes probe_knowledge probe_offprior
 
 studies: $(INSTALLED) ## seeds, recipes and sizes of question 3, an hour; then make reproduce
+	python -m pipeline.params
 	dvc repro studies/dvc.yaml
 	python -m pipeline.studies
 

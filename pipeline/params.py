@@ -1,9 +1,13 @@
-"""params.yaml as frozen dataclasses; everything wrong in it is reported at once."""
+"""params.yaml as frozen dataclasses; everything wrong in it is reported at once.
+
+`python -m pipeline.params` checks it and does nothing else.
+"""
 
 import dataclasses
 import functools
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -498,3 +502,15 @@ def _describe_yaml(error: YAMLError) -> str:
     else:
         line = str(error)
     return f"{line.splitlines()[0]}; correct the YAML there"
+
+
+def main() -> None:
+    """The command: all problems of params.yaml, before DVC deletes what it makes anew."""
+    try:
+        load()
+    except ValueError as error:
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 import copy
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -412,3 +413,26 @@ def test_reading_parameters_does_not_wait_for_tensorflow():
     assert keras == "False"
     assert "pipeline.params" in loaded
     assert "tensorflow" not in loaded
+
+
+def test_the_command_lists_every_problem_and_fails(tmp_path):
+    text = COMMITTED.read_text()
+
+    def check(changed: str) -> subprocess.CompletedProcess:
+        (tmp_path / "params.yaml").write_text(changed)
+        return subprocess.run(
+            [sys.executable, "-m", "pipeline.params"],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+
+    good = check(text)
+    assert (good.returncode, good.stdout, good.stderr) == (0, "", "")
+    bad = check(text.replace("epochs: 20", "epochs: twenty").replace("seed:", "sed:"))
+    assert bad.returncode == 1
+    lines = bad.stderr.splitlines()
+    assert len(lines) >= 2
+    assert all(line.startswith("error: params.yaml: ") for line in lines)
+    assert any("pixels.epochs: got 'twenty'" in line for line in lines)
