@@ -1,6 +1,6 @@
 """Whether the fast path changes what the pixel network learns: seeds on both paths.
 
-`python -m benchmarks.seeds`, after `make reproduce`: a quarter of an hour. Each seed
+`python -m benchmarks.seeds`, after `make reproduce`: ten minutes. Each seed
 begins on both paths with the same weights and sees the same images in the same order. The
 table is benchmarks/seeds.csv.
 """
