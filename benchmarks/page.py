@@ -78,9 +78,9 @@ loss in nats per pixel."""
 STAGES_TEXT = """## The whole graph
 
 `python -m benchmarks.stages` (`stages.csv`): `make reproduce` from nothing, with the four
-files of MNIST at hand. The stages of question 3 run beside those of questions 1 and 2; on
-two processors each takes longer than alone, and all together less. A stage's seconds
-include its imports, not what DVC does for it."""
+files of MNIST at hand. The stages of question 3 run beside those of questions 1 and 2, and
+what shares the processors takes longer than alone. A stage's seconds include its imports,
+not what DVC does for it; they add up to more than the whole."""
 
 # The last row of STAGES.
 WHOLE = "all, from nothing to the report"
