@@ -24,7 +24,7 @@ SPEED_CHART = FOLDER / "speed.png"
 SCALING_CHART = FOLDER / "scaling.png"
 PAGE = FOLDER / "README.md"
 
-PACKAGES = ("tensorflow", "keras", "torch", "jax", "numpy", "dvc")
+PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "torch", "jax", "numpy", "dvc")
 COLOURS = {
     "ours": style.NETWORK,
     "keras": "#ee9944",

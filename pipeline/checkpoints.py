@@ -10,9 +10,8 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
-from platform import machine, python_version
+from platform import machine
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,7 +101,7 @@ def _key(determinants: tuple) -> str:
     folder = Path(__file__).parent
     for source in sorted(folder.rglob("*.py")):
         digest.update(f"{source.relative_to(folder)}\n".encode() + source.read_bytes())
-    digest.update(repr([python_version(), *map(version, guard.PACKAGES)]).encode())
+    digest.update(repr(guard.installed()).encode())
     for part in determinants:
         if isinstance(part, np.ndarray):
             digest.update(f"{part.shape} {part.dtype}\n".encode() + part.tobytes())

@@ -101,7 +101,7 @@ SOURCES = (
     "params.yaml",
     "dvc.yaml",
     "studies/dvc.yaml",
-    "requirements.lock",
+    "numerics.lock",
 )
 
 

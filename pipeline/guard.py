@@ -3,22 +3,18 @@
 import ctypes
 import fcntl
 import os
-import platform
 import re
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
 INTERRUPTED = "error: interrupted; run the same command again"
-PINNED = Path("requirements.lock")
-# Packages whose version may change a result.
-PACKAGES = ("tensorflow", "keras", "numpy")
-# Python's own version for which the packages are pinned, as uv writes it there.
-PYTHON = re.compile(r"^#.*--python-version (\S+)", re.MULTILINE)
+# The packages whose version may change a byte of a result, and the version of each.
+PINNED = Path("numerics.lock")
 
 
 def under_dvc() -> bool:
@@ -75,29 +71,29 @@ def alone(path: Path) -> Iterator[None]:
             file.truncate(0)
 
 
-def other_versions() -> list[str]:
-    """A line for Python, and for each package, if it is not the version that is pinned."""
+def pinned() -> dict[str, str]:
+    """The version that is pinned of each package that may change a byte of a result."""
     if not PINNED.exists():
-        return []
+        return {}
     text = PINNED.read_text(encoding="utf-8")
-    found = []
-    python = PYTHON.search(text)
-    if python and not f"{platform.python_version()}.".startswith(f"{python[1]}."):
-        found.append(_differs("Python", platform.python_version(), python[1]))
-    for package in PACKAGES:
-        # More than one where they are for different versions of Python.
-        pinned = re.findall(rf"^{package}==(\S+)", text, re.MULTILINE)
-        try:
-            installed = version(package)
-        except PackageNotFoundError:
-            installed = "none"
-        if pinned and installed not in pinned:
-            found.append(_differs(package, installed, " or ".join(pinned)))
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
+
+
+def installed() -> dict[str, str]:
+    """The version that is installed of each of them; other machines have other packages."""
+    found = {}
+    for package in pinned():
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
     return found
 
 
-def _differs(what: str, installed: str, pinned: str) -> str:
-    return (
-        f"{what} {installed} is installed, {PINNED} is for {pinned}: trained numbers may "
+def other_versions() -> list[str]:
+    """A line for each of them that is not of the version that is pinned."""
+    wanted = pinned()
+    return [
+        f"{package} {now} is installed, {PINNED} says {wanted[package]}: results may "
         "differ; `make setup` installs what is pinned"
-    )
+        for package, now in installed().items()
+        if now != wanted[package]
+    ]

@@ -244,7 +244,7 @@ def test_the_code_version_is_the_last_change_of_code(git):
     git("init")
     commit("README.md")
     assert files.code_version() == "not committed"
-    for path in ("pipeline/stages/x.py", "params.yaml", "dvc.yaml", "requirements.lock"):
+    for path in ("pipeline/stages/x.py", "params.yaml", "dvc.yaml", "numerics.lock"):
         newest = commit(path)
         assert files.code_version() == newest
     assert commit("reports/report.md") != newest

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from importlib.metadata import version
-from platform import python_version
 
 from matplotlib.figure import Figure
 
@@ -11,6 +10,7 @@ from pipeline import (
     document,
     figures,
     files,
+    guard,
     meta_figures,
     meta_findings,
     meta_section,
@@ -24,7 +24,8 @@ Draw = Callable[[str, Figure], None]
 
 # What there is of each pictured sequence.
 PARTS = ("characters", "network", "exact")
-PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "matplotlib", "dvc")
+# Beside those that decide bytes.
+PACKAGES = ("matplotlib", "dvc")
 
 
 def run(
@@ -73,7 +74,9 @@ def run(
     )
 
     counts = {row["split"]: row["images"] for row in ink if row["digit"] == "all"}
-    versions = {"python": python_version()} | {name: version(name) for name in PACKAGES}
+    versions = (
+        guard.pinned() | guard.installed() | {name: version(name) for name in PACKAGES}
+    )
     text = "\n\n".join(
         [
             document.introduction(parameters, counts),

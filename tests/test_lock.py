@@ -1,0 +1,139 @@
+"""The lock files against pyproject.toml and the code, and how they are made."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.tags import sys_tags
+
+from tools import lock
+
+ROOT = Path(__file__).parents[1]
+LOCKED = (ROOT / lock.REQUIREMENTS).read_text()
+PROJECT = tomllib.loads((ROOT / lock.PROJECT).read_text())
+PARTS = dict(re.findall(r"^# part (\w+):.*\n((?:[ a-z].*\n)+)", LOCKED, re.MULTILINE))
+
+# What the package imports that decides no byte of a stage that computes.
+OTHERS = {
+    "jaxtyping",  # shapes, executed by the tests alone
+    "latex2mathml",
+    "markdown-it-py",
+    "matplotlib",
+    "mdit-py-plugins",
+    "pydantic",
+    "ruamel-yaml",
+    "tqdm",
+}
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {normal(Requirement(text).name) for text in requirements}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pinned(part: str) -> list[str]:
+    return re.findall(r"^([\w-]+)==", PARTS[part], re.MULTILINE)
+
+
+def test_numerics_are_those_of_the_requirements():
+    assert (ROOT / lock.NUMERICS).read_text() == lock.numerics(LOCKED)
+    assert set(lock.DECIDE_BYTES) <= set(pinned("demo") + pinned("all"))
+
+
+def test_every_package_has_one_version_and_hashes():
+    everything = [name for part in PARTS for name in pinned(part)]
+    assert len(everything) == len(set(everything)) > 100
+    blocks = lock.blocks(LOCKED)
+    assert len(blocks) == len(everything)
+    # Nothing is in the file that is no block: no address, no option.
+    rest = LOCKED.removeprefix(lock.REQUIREMENTS_HEAD)
+    for block in blocks.values():
+        rest = rest.replace(block, "", 1)
+    assert set(re.sub(r"^# part .*$", "", rest, flags=re.MULTILINE)) == {"\n"}
+
+
+def test_each_part_has_what_pyproject_asks_for():
+    groups = PROJECT["dependency-groups"]
+    asked = {
+        "demo": names(PROJECT["project"]["dependencies"]),
+        "all": names(groups["mnist"] + groups["test"]),
+        "uv": names(groups["install"]),
+    }
+    assert asked["demo"] <= set(pinned("demo"))
+    assert asked["all"] <= set(pinned("all") + pinned("demo"))
+    assert asked["uv"] == set(pinned("uv"))
+
+
+def imported() -> set[str]:
+    """The distributions that the package imports, wherever in a module it does."""
+    modules = set()
+    for path in (ROOT / "pipeline").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                modules.add(str(node.module))
+    roots = {module.partition(".")[0] for module in modules}
+    found = packages_distributions()
+    foreign = roots - sys.stdlib_module_names - {"pipeline"}
+    return {normal(name) for root in foreign for name in found[root]}
+
+
+def test_of_everything_that_is_imported_it_is_known_whether_it_decides_bytes():
+    """So that nobody adds a library that computes without a thought of numerics.lock."""
+    assert imported() - set(lock.DECIDE_BYTES) == OTHERS
+
+
+A1 = "a==1 \\\n    --hash=sha256:aa \\\n    --hash=sha256:ab\n"
+B1 = "b==1 ; python_full_version < '3.12' \\\n    --hash=sha256:b1\n"
+B2 = "b==2 ; python_full_version >= '3.12' \\\n    --hash=sha256:b2\n"
+
+
+def test_what_has_a_version_for_each_python_is_resolved_again():
+    assert lock.to_keep(f"# part demo:\n{A1}{B1}\n# part all:\n{B2}") == A1
+
+
+def test_a_part_leaves_out_what_an_earlier_one_has():
+    parts = {"demo": A1, "all": A1 + B1, "uv": A1 + B1 + B2}
+    text = lock.requirements(
+        {part: lock.blocks(content) for part, content in parts.items()},
+        {"a": 11_000_000, "b": 30_000_000},
+    )
+    demo, everything, uv = re.split(r"\n# part \w+: at most ", text)[1:]
+    assert re.fullmatch(r"20 MB to download \(.+\)\n", demo.removesuffix(A1))
+    assert re.fullmatch(r"50 MB to download \(.+\)\n", everything.removesuffix(B1))
+    assert re.fullmatch(r"30 MB to download \(.+\)\n", uv.removesuffix(B2))
+
+
+def test_the_file_that_is_counted_is_the_one_for_this_machine():
+    ours, *_, theirs = (str(tag) for tag in sys_tags())
+    pylock = f"""
+[[packages]]
+name = "both"
+wheels = [
+    {{ url = "x/both-1-{theirs}.whl", size = 1 }},
+    {{ url = "x/both-1-{ours}.whl", size = 2 }},
+]
+[[packages]]
+name = "source"
+wheels = [{{ url = "x/source-1-cp27-cp27m-win32.whl", size = 3 }}]
+sdist = {{ size = 4 }}
+[[packages]]
+name = "elsewhere"
+marker = "python_version < '3'"
+sdist = {{ size = 5 }}
+"""
+    assert lock.download_sizes(pylock) == {"both": 2, "source": 4}
+
+
+def test_numerics_have_a_pin_each():
+    with pytest.raises(KeyError, match="h5py"):
+        lock.numerics("numpy==1 \\\n")
