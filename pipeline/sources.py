@@ -44,8 +44,11 @@ def mnist(cache: Path, manual: Path) -> Source:
         ValueError: files are missing and cannot be downloaded, their sums are wrong, or
             what was prepared of them is damaged.
     """
-    import tensorflow_datasets as tfds
-    from tensorflow_datasets.core.download import download_manager
+    try:
+        import tensorflow_datasets as tfds
+        from tensorflow_datasets.core.download import download_manager
+    except ModuleNotFoundError as error:  # `make demo` does without
+        raise ValueError(f"{error}; `make setup` installs what MNIST needs") from None
 
     manual = Path(os.environ.get("MNIST_DIR") or manual)
     if not sys.stderr.isatty():

@@ -12,7 +12,7 @@ PROJECT = (
     "demo.yaml",
     ".dvcignore",
     ".dvc/config",
-    "requirements.lock",
+    "numerics.lock",
 )
 
 
@@ -65,7 +65,7 @@ def test_the_demo_is_a_project_of_its_own(project, monkeypatch):
     assert {path.parts[0] for path in after.keys() - before.keys()} == {"demo"}
 
     made = contents(project / "demo")
-    for path in map(Path, ("dvc.yaml", ".dvcignore", "requirements.lock")):
+    for path in map(Path, ("dvc.yaml", ".dvcignore", "numerics.lock")):
         assert made[path] == before[path]
     code = {path for path in before if path.parts[0] == "pipeline" and path.suffix == ".py"}
     assert code == {path for path in made if path.parts[0] == "pipeline"}

@@ -134,6 +134,12 @@ sdist = {{ size = 5 }}
     assert lock.download_sizes(pylock) == {"both": 2, "source": 4}
 
 
+def test_the_readme_says_how_much_is_downloaded():
+    text = (ROOT / "README.md").read_text()
+    demo, everything = re.findall(r"^# part (?:demo|all): at most (\d+ MB)", LOCKED, re.M)
+    assert f"{demo} to download for\n`make demo`, {everything} for all commands" in text
+
+
 def test_numerics_have_a_pin_each():
     with pytest.raises(KeyError, match="h5py"):
         lock.numerics("numpy==1 \\\n")

@@ -1,4 +1,7 @@
+import sys
+
 import numpy as np
+import pytest
 from sklearn.datasets import load_digits
 
 from pipeline import params, sources
@@ -20,3 +23,10 @@ def test_digits_are_split_in_order_and_scaled_to_grey():
     np.testing.assert_array_equal(grey[:, 0, -1], corner)
     # Full ink is white after scaling too: some old pixels of level 16 are flat areas.
     assert grey.max() == 255
+
+
+def test_mnist_after_the_demo_alone_says_how_to_install_the_rest(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(ValueError, match=r"tensorflow_datasets.*; `make setup` installs"):
+        sources.mnist(tmp_path / "cache", tmp_path / "manual")
+    assert not any(tmp_path.iterdir())

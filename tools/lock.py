@@ -102,7 +102,7 @@ def download_sizes(pylock: str) -> dict[str, int]:
     order = {str(tag): rank for rank, tag in enumerate(sys_tags())}
     sizes = {}
     for package in tomllib.loads(pylock)["packages"]:
-        if not Marker(package.get("marker", "python_version > '3'")).evaluate():
+        if "marker" in package and not Marker(package["marker"]).evaluate():
             continue
         ranked = [
             (min(order.get(str(tag), len(order)) for tag in tags), wheel["size"])
