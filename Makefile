@@ -1,6 +1,6 @@
 # Every command that a person needs. Each makes its own environment first: .venv, from the
-# hash-pinned requirements.lock. PYTHON=python3.12 asks for another Python than the first that
-# tools/install.sh finds.
+# hash-pinned requirements.lock. PYTHON=python3.12 asks for that version; tools/install.sh finds
+# one otherwise.
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -14,7 +14,7 @@ FOLDER := .
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: packages-of-demo ## the whole graph on bundled digits, in demo/; no data to download; 4 minutes
+demo: packages-of-demo ## the whole graph on bundled digits, in demo/; no data to download; 3 minutes
 	python -m pipeline.demo
 	$(MAKE) --jobs 2 --no-print-directory FOLDER=demo pixels meta
 	cd demo && dvc repro
@@ -46,7 +46,7 @@ test: packages ## lint, types and tests, 5 minutes
 verify: packages ## the committed graph run anew in a scratch folder, and compared; 15 minutes
 	python -m pipeline.verify
 
-verify-quick: packages ## the same with the demo, 2 minutes
+verify-quick: packages ## the same with the demo, 3 minutes
 	python -m pipeline.verify --quick
 
 faults: packages ## crashes, signals, damage and bad input, tried one by one and counted; 25 minutes
@@ -63,8 +63,8 @@ bench: packages ## speed beside stock Keras, PyTorch and JAX, which it installs;
 
 setup: packages ## the environment alone
 
-lock: packages ## pin what pyproject.toml names; needs uv. UPGRADE=1 takes the newest versions
-	python tools/lock.py $(if $(UPGRADE),--upgrade)
+lock: packages ## pin what pyproject.toml names; UPGRADE=1 takes the newest versions
+	python -m tools.lock $(if $(UPGRADE),--upgrade)
 
 packages:
 	@sh tools/install.sh all

@@ -80,7 +80,7 @@ def pinned() -> dict[str, str]:
 
 
 def installed() -> dict[str, str]:
-    """The version that is installed of each of them; other machines have other packages."""
+    """The version of each pinned package that is installed; not every machine has all."""
     found = {}
     for package in pinned():
         with suppress(PackageNotFoundError):
@@ -89,11 +89,11 @@ def installed() -> dict[str, str]:
 
 
 def other_versions() -> list[str]:
-    """A line for each of them that is not of the version that is pinned."""
+    """A line for each pinned package that is installed in another version."""
     wanted = pinned()
     return [
         f"{package} {now} is installed, {PINNED} says {wanted[package]}: results may "
-        "differ; `make setup` installs what is pinned"
+        "differ; remove .venv, and run `make setup`, which installs what is pinned"
         for package, now in installed().items()
         if now != wanted[package]
     ]

@@ -808,13 +808,14 @@ def parameters() -> Iterator[Fault]:
     yield Fault("parameter", "a byte order mark", with_byte_order_mark)
 
     def by_command() -> None:
-        """All problems at once, in under two seconds, before TensorFlow."""
+        """All problems at once, before TensorFlow is imported, which takes seconds."""
         with tempfile.TemporaryDirectory() as folder:
             bad = text.replace("threads: 2", "threads: no").replace(
                 "seed: 2018", "seed: -1"
             )
             (Path(folder) / "params.yaml").write_text(bad)
-            begun = time.monotonic()
+            for module in ("tensorflow", "keras"):
+                (Path(folder) / f"{module}.py").write_text("raise AssertionError")
             ended = subprocess.run(
                 [sys.executable, "-m", "pipeline.stages.train_pixels"],
                 cwd=folder,
@@ -822,10 +823,8 @@ def parameters() -> Iterator[Fault]:
                 text=True,
                 env=os.environ | {"PYTHONPATH": str(ROOT)},
             )
-            taken = time.monotonic() - begun
         assert ended.returncode == 1
         assert len(ended.stderr.splitlines()) == 2, ended.stderr
-        assert taken < 2, f"{taken:.1f} s"
 
     yield Fault("parameter", "two problems, told by a stage", by_command)
 

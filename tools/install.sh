@@ -1,41 +1,44 @@
 #!/bin/sh
-# Installs a part of requirements.lock into .venv; ends at once if it is there already.
+# Installs packages of requirements.lock into .venv; ends at once if they are there already.
 #
-#     sh tools/install.sh PART        PART: demo or all
+#     sh tools/install.sh demo        what `make demo` needs
+#     sh tools/install.sh all         what every command needs
 #
 # PYTHON=python3.12 asks for that version, PYTHON=/a/path for that interpreter. Otherwise the
-# first suitable one is taken: python3, then python3.13 and older ones, those of pyenv, those
-# of uv. Packages are installed by uv; pip fetches uv where there is none, and takes over where
-# uv fails (it knows other settings for mirrors and proxies).
+# first suitable one is taken: python3, then python3.13 and older ones on PATH, then those of
+# pyenv, then those of uv. Packages are installed by uv; pip fetches uv where it is missing, and
+# takes over where uv fails (pip knows other settings for mirrors and proxies).
 set -eu
-
-part=$1
-folder=$(pwd)
-stamp=.venv/.installed
-bounds='^requires-python = ">=3\.\([0-9]*\),<3\.\([0-9]*\)"$'
-oldest=$(sed -n "s/$bounds/\1/p" pyproject.toml)
-newest=$(($(sed -n "s/$bounds/\2/p" pyproject.toml) - 1))
-allowed="3.$oldest to 3.$newest"
-# What stands in .venv may be about to be replaced.
-PATH=$(printf %s "$PATH" | tr : '\n' | grep -vxF "$folder/.venv/bin" | paste -s -d : -)
-uv=$(command -v uv || true)
 
 fail() {
     echo "error: $*" >&2
     exit 1
 }
 
+wanted=${1:-}
+case $wanted in
+    demo | all) ;;
+    *) fail "usage: sh tools/install.sh demo, or all" ;;
+esac
+folder=$(pwd -P)
+stamp=.venv/.installed
+bounds='^requires-python = ">=3\.\([0-9]*\),<3\.\([0-9]*\)"$'
+oldest=$(sed -n "s/$bounds/\1/p" pyproject.toml)
+newest=$(($(sed -n "s/$bounds/\2/p" pyproject.toml) - 1))
+# .venv may be replaced: its own python and uv are of no use for that.
+PATH=$(printf %s "$PATH" | tr : '\n' | grep -vxF "$folder/.venv/bin" | paste -s -d : -)
+uv=$(command -v uv || true)
+
 # For a Python of any version. It answers "yes" and the interpreter behind links, shims and
-# environments; "bare" if it lacks what makes environments; or "no" and what it is.
+# environments; "bare" and its name if it cannot make environments; or "no" and what it is.
 QUESTION='
-import sys, sysconfig
+import os, sys, sysconfig
 oldest, newest, uv = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 version = "%d.%d.%d" % sys.version_info[:3]
-name = sys.implementation.name if sys.version_info > (3, 3) else "cpython"
 if sys.version_info[0] != 3 or not oldest <= sys.version_info[1] <= newest:
     print("no " + version)
-elif name != "cpython":
-    print("no %s (%s)" % (version, name))
+elif sys.implementation.name != "cpython":
+    print("no %s (%s)" % (version, sys.implementation.name))
 elif sysconfig.get_config_var("Py_GIL_DISABLED"):
     print("no %s (free-threaded)" % version)
 elif sys.maxsize < 2**32:
@@ -46,75 +49,87 @@ else:
         uv = "not needed"
     except ImportError:
         pass
-    print("%s %s" % ("yes" if uv else "bare", sys._base_executable))
+    print("yes " + sys._base_executable if uv else "bare python%d.%d" % sys.version_info[:2])
 '
 
-BARE="install its module venv (Debian, Ubuntu: apt install python3-venv) or uv, and run the same \
-command again"
-
 ask() {
-    "$1" -c "$QUESTION" "$oldest" "$newest" "$uv" 2>/dev/null || true
+    "$1" -c "$QUESTION" "$oldest" "$newest" "$uv" 2>/dev/null </dev/null || true
+}
+
+versions() {
+    minor=$newest
+    while [ "$minor" -ge "$oldest" ]; do
+        echo "3.$minor"
+        minor=$((minor - 1))
+    done
 }
 
 candidates() {
     echo python3
-    minor=$newest
-    while [ "$minor" -ge "$oldest" ]; do
-        echo "python3.$minor"
-        ls -d "${PYENV_ROOT:-$HOME/.pyenv}/versions/3.$minor".*/bin/python3 2>/dev/null || true
-        minor=$((minor - 1))
+    for version in $(versions); do
+        echo "python$version"
+    done
+    for version in $(versions); do
+        ls -d "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$version".*/bin/python3 2>/dev/null || true
     done
     [ -z "$uv" ] || UV_PYTHON_DOWNLOADS=never "$uv" python find --no-project \
         ">=3.$oldest,<3.$((newest + 1))" 2>/dev/null || true
 }
 
-# Prints the interpreter to use, or says in one line what to do.
+# What to do, without a suitable Python.
+advice() {
+    if [ -n "$uv" ]; then
+        how="run \`uv python install 3.$newest\`"
+    elif command -v pyenv >/dev/null; then
+        how="run \`pyenv install 3.$newest\`"
+    elif command -v brew >/dev/null; then
+        how="run \`brew install python@3.$newest\`"
+    else
+        how="install Python 3.$newest, or uv and then \`uv python install 3.$newest\`"
+    fi
+    echo "$how, and run the same command again"
+}
+
+# The interpreter to use: the first suitable one of the candidates.
+choose() {
+    none="there is no python3"
+    bare=
+    while IFS= read -r candidate; do
+        answer=$(ask "$candidate")
+        case $answer in
+            "yes "*) echo "${answer#yes }" && return ;;
+            "bare "*) bare=${bare:-${answer#bare }} ;;
+            "no "*) [ "$candidate" != python3 ] || none="python3 is ${answer#no }" ;;
+        esac
+    done
+    [ -z "$bare" ] || fail "$bare cannot make environments: install its module venv (Debian," \
+        "Ubuntu: apt install $bare-venv) or uv, and run the same command again"
+    [ -z "${PYTHON:-}" ] || fail "PYTHON=$PYTHON is not here: $(advice)"
+    fail "TensorFlow needs Python 3.$oldest to 3.$newest, and $none: $(advice)"
+}
+
 find_python() {
+    allowed="python3.$oldest to python3.$newest, or the path of one"
     case ${PYTHON:-} in
-        "") ;;
+        "") candidates | choose ;;
         python3.[0-9] | python3.[0-9][0-9])
             minor=${PYTHON#python3.}
             if [ "$minor" -lt "$oldest" ] || [ "$minor" -gt "$newest" ]; then
                 fail "PYTHON=$PYTHON: TensorFlow has no packages for it; allowed: $allowed"
             fi
-            oldest=$minor newest=$minor allowed=3.$minor
+            oldest=$minor newest=$minor
+            candidates | choose
             ;;
         *)
             answer=$(ask "$PYTHON")
             case $answer in
                 "yes "*) echo "${answer#yes }" ;;
+                "bare "*) echo "$PYTHON" | choose ;;
                 "no "*) fail "PYTHON=$PYTHON is Python ${answer#no }; allowed: $allowed" ;;
-                "bare "*) fail "PYTHON=$PYTHON cannot make environments: $BARE" ;;
-                *) fail "PYTHON=$PYTHON does not run; allowed: a Python $allowed" ;;
+                *) fail "PYTHON=$PYTHON does not run; allowed: $allowed" ;;
             esac
-            return
             ;;
     esac
-    candidates | {
-        bare=
-        while IFS= read -r candidate; do
-            answer=$(ask "$candidate")
-            case $answer in
-                "yes "*) echo "${answer#yes }" && exit ;;
-                "bare "*) bare=${bare:-$(basename "${answer#bare }")} ;;
-            esac
-        done
-        if [ -n "$bare" ]; then
-            fail "$bare cannot make environments: $BARE"
-        fi
-        here=$(python3 -c 'import sys; print("python3 is %d.%d.%d" % sys.version_info[:3])' \
-            2>/dev/null || echo "there is no python3")
-        if [ -n "$uv" ]; then
-            how="run \`uv python install 3.$newest\`"
-        elif command -v pyenv >/dev/null; then
-            how="run \`pyenv install 3.$newest\`"
-        elif command -v brew >/dev/null; then
-            how="run \`brew install python@3.$newest\`"
-        else
-            how="install Python 3.$newest, or uv and then \`uv python install 3.$newest\`"
-        fi
-        fail "TensorFlow needs Python $allowed, and $here: $how, and run the same command again"
-    }
 }
 
 make_environment() {
@@ -124,72 +139,82 @@ make_environment() {
     "$python" -m venv .venv
 }
 
-# Prints the lines of requirements.lock from one part on, up to another.
-lines() {
-    sed -n "/^# part $1:/,/^# part $2:/p" requirements.lock
+# The lines of one part of requirements.lock.
+part() {
+    sed -n "/^# part $1:/,/^$/p" requirements.lock
+}
+
+# What is said of its size, a number of MB.
+megabytes() {
+    sed -n "s/^# part $1: about \([0-9]*\) MB.*/\1/p" requirements.lock
 }
 
 by_pip() {
     .venv/bin/python -m pip install --disable-pip-version-check --require-hashes --no-deps \
-        ${later:+--no-compile} ${quiet:+--quiet} -r "$1"
+        ${compile_later:+--no-compile} "$@"
 }
 
 install() {
-    case $part in
-        demo) lines demo all ;;
-        all) lines demo uv ;;
-    esac >.venv/packages.txt
-    lines uv end >.venv/uv.txt
-    # Python compiles a module when it is first imported, which takes less time than all of them
-    # now. Where it may not keep what it compiled, every process would do it again.
-    later=yes
+    # Python compiles a module when it first imports it, which takes less time than to compile
+    # all of them now. Where it may not keep what it compiled, each process would do it again.
+    compile_later=yes
     if [ -n "${PYTHONDONTWRITEBYTECODE:-}" ]; then
-        later=
+        compile_later=
         export UV_COMPILE_BYTECODE=1
     fi
-    quiet=yes
-    if [ -z "$uv" ] && by_pip .venv/uv.txt; then
+    part demo >.venv/packages.txt
+    [ "$wanted" = demo ] || part more >>.venv/packages.txt
+    part uv >.venv/uv.txt
+    if [ -z "$uv" ] && by_pip --quiet -r .venv/uv.txt; then
         uv=.venv/bin/uv
     fi
     # In a terminal both show how far they are.
-    [ ! -t 2 ] || quiet=
+    quiet=
+    [ -t 2 ] || quiet=yes
     if [ -n "$uv" ]; then
         "$uv" pip sync --python .venv/bin/python --require-hashes ${quiet:+--quiet} \
             .venv/packages.txt && return
         echo "uv could not install them; trying pip" >&2
     fi
-    .venv/bin/python -m ensurepip >/dev/null && by_pip .venv/packages.txt
+    .venv/bin/python -m ensurepip >/dev/null && by_pip ${quiet:+--quiet} -r .venv/packages.txt
 }
 
-# The stamp says interpreter, folder, part, and the sum of the lock file; nothing, if an
-# installation was stopped.
+# The stamp says interpreter, folder, packages, and the sum of the lock file. While an
+# installation runs it has the number of its process alone, also if it was stopped.
 sum=$(cksum <requirements.lock)
-there=$(cat "$stamp" 2>/dev/null || true)
+had_python='' had_folder='' had_packages='' had_sum=''
+[ ! -e "$stamp" ] || IFS='|' read -r had_python had_folder had_packages had_sum <"$stamp" || true
+if [ -n "$had_python" ] && [ -z "$had_folder" ] && kill -0 "$had_python" 2>/dev/null; then
+    fail "process $had_python installs packages into .venv; wait for its end, or stop it"
+fi
 python=
 [ -z "${PYTHON:-}" ] || python=$(find_python)
-keep=
-case $there in
-    "${python:-${there%%|*}}|$folder|"*) [ ! -x .venv/bin/python ] || keep=yes ;;
-esac
-if [ -n "$keep" ]; then
-    python=${there%%|*}
-    case $there in *"|all|"*) part=all ;; esac
-    [ "$there" != "$python|$folder|$part|$sum" ] || exit 0
+usable=
+if [ "$had_folder" = "$folder" ] && [ "${python:-$had_python}" = "$had_python" ]; then
+    case $(ask .venv/bin/python) in "yes "*) usable=yes ;; esac
+fi
+if [ -n "$usable" ]; then
+    python=$had_python
+    [ "$had_packages" = demo ] || wanted=all
+    [ "$wanted|$sum" != "$had_packages|$had_sum" ] || exit 0
 else
     [ -n "$python" ] || python=$(find_python)
     [ ! -e .venv ] || [ -e "$stamp" ] || fail ".venv was not made by make: move it elsewhere"
     rm -rf .venv
     mkdir .venv
 fi
-: >"$stamp"
-size=$(sed -n "s/^# part $part: \(.*\) (.*/\1/p" requirements.lock)
-echo "Installing packages into .venv for $("$python" --version): $size, once" >&2
-if [ -z "$keep" ] && ! make_environment; then
-    fail "no environment could be made, for the reason above"
+echo $$ >"$stamp"
+if [ -n "$usable" ] && [ "$sum" != "$had_sum" ]; then
+    size="what changed"
+else
+    size=0
+    [ -n "$usable" ] || size=$(megabytes demo)
+    [ "$wanted" = demo ] || size=$((size + $(megabytes more)))
+    [ -n "$uv$usable" ] || size=$((size + $(megabytes uv)))
+    size="about $size MB"
 fi
-if ! install; then
-    # Nothing is installed before all is downloaded.
-    [ -z "$keep" ] || echo "$there" >"$stamp"
-    fail "the packages could not be installed, for the reason above; run the same command again"
-fi
-echo "$python|$folder|$part|$sum" >"$stamp"
+echo "Installing packages into .venv for $("$python" --version): $size to download, once" >&2
+[ -n "$usable" ] || make_environment || fail "no environment could be made, for the reason above"
+install || fail "the packages could not be installed, for the reason above; look at network" \
+    "and disk, and run the same command again"
+echo "$python|$folder|$wanted|$sum" >"$stamp"

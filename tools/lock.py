@@ -3,9 +3,9 @@
 `make lock` runs it. It needs uv, and keeps the versions that are pinned as far as they
 still fit; `make lock UPGRADE=1` takes the newest.
 
-requirements.lock has three parts, and tools/install.sh installs what it is asked for:
-"demo" has what `make demo` needs, "all" what every other command needs beside it, "uv" the
-installer. A package has one version for every Python that the project allows.
+requirements.lock has three parts, which tools/install.sh installs as they are needed:
+"demo" for `make demo`, "more" for all other commands, and "uv", the installer. A package
+has the same version for every Python that the project allows.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import math
 import platform
 import re
 import subprocess
+import sys
 import tempfile
 import tomllib
 from pathlib import Path
@@ -25,8 +26,9 @@ PROJECT = Path("pyproject.toml")
 REQUIREMENTS = Path("requirements.lock")
 NUMERICS = Path("numerics.lock")
 
-# Another version of these may change a byte of what a stage computes. (With all others half
-# a year older, every byte of the demo was the same but those of its figures.)
+# Another version of these may change a byte of what a stage computes. (With every other
+# package half a year older, all bytes of the demo but those of its figures were the same.)
+# The zlib that Python was built with decides bytes too, of .npz; no package has it.
 DECIDE_BYTES = (
     "h5py",  # writes the weights of models
     "keras",  # first weights, layers, the form of models
@@ -39,41 +41,53 @@ DECIDE_BYTES = (
 )
 
 REQUIREMENTS_HEAD = """\
-# Every package with its hashes, of one version for all Pythons that pyproject.toml allows.
-# Made by `make lock`; tools/install.sh installs the parts.
+# Every package with its hashes, in one version for all Pythons that pyproject.toml allows.
+# `make lock` writes this file; tools/install.sh installs its parts.
 """
 
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python tools/lock.py", description=__doc__)
+    parser = argparse.ArgumentParser(prog="make lock", description=__doc__)
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
     upgrade = ["--upgrade"] if parser.parse_args().upgrade else []
-    with tempfile.TemporaryDirectory() as folder:
-        everything = Path(folder) / "all.txt"
-        if REQUIREMENTS.exists():
-            everything.write_text(to_keep(REQUIREMENTS.read_text()))
-        groups = ["--group", "mnist", "--group", "test", "--group", "install"]
-        compile_with_uv(everything, *groups, *upgrade)
-        pinned = ["--constraints", str(everything)]
-        demo, with_more = Path(folder) / "demo.txt", Path(folder) / "more.txt"
-        compile_with_uv(demo, *pinned)
-        compile_with_uv(with_more, *groups[:4], *pinned)
-        sizes = Path(folder) / "pylock.toml"
-        compile_with_uv(sizes, *groups, *pinned, "--format", "pylock.toml")
-        parts = {
-            "demo": blocks(demo.read_text()),
-            "all": blocks(with_more.read_text()),
-            "uv": blocks(everything.read_text()),
-        }
-        bytes_of = download_sizes(sizes.read_text())
-    text = requirements(parts, bytes_of)
+    more = ["--group", "mnist", "--group", "test"]
+    everything = [*more, "--group", "install"]
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            pins = folder / "everything.txt"
+            if REQUIREMENTS.exists():
+                pins.write_text(to_keep(REQUIREMENTS.read_text()))
+            compile_with_uv(pins, *everything, *upgrade)
+            pinned = ["--constraints", str(pins)]
+            parts = {
+                "demo": blocks(compile_with_uv(folder / "demo.txt", *pinned)),
+                "more": blocks(compile_with_uv(folder / "more.txt", *more, *pinned)),
+                "uv": blocks(pins.read_text()),
+            }
+            sizes = compile_with_uv(
+                folder / "pylock.toml", *everything, *pinned, "--format", "pylock.toml"
+            )
+    except FileNotFoundError:
+        sys.exit("error: no uv; run `make setup`, which installs it where it is missing")
+    except subprocess.CalledProcessError:
+        sys.exit("error: uv could not resolve pyproject.toml, for the reason above")
+    text = requirements(parts, download_sizes(sizes))
     REQUIREMENTS.write_text(text)
     NUMERICS.write_text(numerics(text))
 
 
-def compile_with_uv(into: Path, *arguments: str) -> None:
-    """Resolve pyproject.toml, for all systems and every Python that it allows."""
+def compile_with_uv(into: Path, *arguments: str) -> str:
+    """Resolve pyproject.toml for all systems and every Python that it allows.
+
+    Args:
+        into: the file to write; versions in it are kept where they still fit.
+        arguments: of `uv pip compile`.
+
+    Returns:
+        The file's content.
+    """
     project = tomllib.loads(PROJECT.read_text())["project"]
     oldest = re.findall(r">=([\d.]+)", project["requires-python"])[0]
     command = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", oldest]
@@ -82,17 +96,20 @@ def compile_with_uv(into: Path, *arguments: str) -> None:
     if into.suffix == ".txt":
         command += ["--generate-hashes", "--no-annotate", "--no-header"]
     subprocess.run([*command, *arguments, str(PROJECT), "-o", str(into)], check=True)
+    return into.read_text()
 
 
 def to_keep(locked: str) -> str:
     """The lock file without packages that have several versions."""
-    pins = list(blocks(locked).values())
-    names = [pin.split("==")[0] for pin in pins]
-    return "".join(pin for pin, name in zip(pins, names) if names.count(name) == 1)
+    pins = blocks(locked)
+    names = [head.partition("==")[0] for head in pins]
+    return "".join(
+        block for name, block in zip(names, pins.values()) if names.count(name) == 1
+    )
 
 
 def blocks(text: str) -> dict[str, str]:
-    """The lines of each package, by what stands before its hashes."""
+    """The lines of each package, by the text before its hashes."""
     found = re.findall(r"^(\w.*?)( \\\n(?:    --hash=.*\n)+)", text, re.MULTILINE)
     return {head: head + hashes for head, hashes in found}
 
@@ -118,19 +135,17 @@ def requirements(parts: dict[str, dict[str, str]], sizes: dict[str, int]) -> str
     """The lock file.
 
     Args:
-        parts: the blocks of each part; one that an earlier part has is left out.
+        parts: the blocks of each part; those of an earlier part are left out.
         sizes: bytes to download, by package.
     """
     text, before = REQUIREMENTS_HEAD, set[str]()
-    for part, all_blocks in parts.items():
-        own = {head: block for head, block in all_blocks.items() if head not in before}
-        # "all" is installed together with "demo", "uv" by itself.
-        counted = own if part == "uv" else all_blocks
-        needed = {head.split("==")[0] for head in counted} & sizes.keys()
+    where = f"{platform.system()} {platform.machine()}"
+    for part, found in parts.items():
+        own = {head: block for head, block in found.items() if head not in before}
+        needed = {head.partition("==")[0] for head in own} & sizes.keys()
         # Other Pythons have files of nearly the same size.
         megabytes = 10 * math.ceil(sum(sizes[name] for name in needed) / 1e7)
-        where = f"{platform.system()} {platform.machine()}"
-        text += f"\n# part {part}: at most {megabytes} MB to download ({where})\n"
+        text += f"\n# part {part}: about {megabytes} MB to download ({where})\n"
         text += "".join(own.values())
         before |= own.keys()
     return text
@@ -141,7 +156,7 @@ def numerics(locked: str) -> str:
 
     No word that somebody may want to change, for stages depend on this file.
     """
-    pins = dict(re.findall(r"^([\w.-]+)==(\S+)", locked, re.MULTILINE))
+    pins = dict(head.split()[0].split("==") for head in blocks(locked))
     return "".join(f"{name}=={pins[name]}\n" for name in DECIDE_BYTES)
 
 

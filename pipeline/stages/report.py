@@ -74,9 +74,7 @@ def run(
     )
 
     counts = {row["split"]: row["images"] for row in ink if row["digit"] == "all"}
-    versions = (
-        guard.pinned() | guard.installed() | {name: version(name) for name in PACKAGES}
-    )
+    versions = guard.installed() | {name: version(name) for name in PACKAGES}
     text = "\n\n".join(
         [
             document.introduction(parameters, counts),
