@@ -1,6 +1,6 @@
 """tools/install.sh with Pythons and a uv that only pretend: nothing is downloaded."""
 
-import os
+import fcntl
 import re
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 # What the script may use of the system; everything else on its PATH is made here.
-TOOLS = "basename cat cksum grep ls mkdir paste rm sed sh tr"
+TOOLS = "cksum env find grep ls mkdir mv paste rm rmdir sed sh tr"
 # The pretended uv needs it.
 TOOLS += " ln"
 
@@ -25,7 +25,9 @@ if arguments == ["--version"]:
 elif arguments[0] == "-c":
     sys.argv = ["-c", *arguments[2:]]
     sys.version_info = tuple(map(int, VERSION.split(".")))
-    sys._base_executable = os.path.abspath(__file__)
+    sys.executable = os.path.abspath(__file__)
+    if "talks" in TRAITS:
+        print("hello")
     if "pypy" in TRAITS:
         sys.implementation = types.SimpleNamespace(name="pypy")
     if "free-threaded" in TRAITS:
@@ -48,9 +50,13 @@ else:
 UV = """#!/bin/sh
 echo "uv $@" >> "$CALLS"
 case "$1 $2" in
+    --version*) [ -z "${UV_BROKEN:-}" ] ;;
     "python find") [ -n "${UV_FINDS:-}" ] && echo "$UV_FINDS" ;;
-    "venv --quiet") mkdir -p .venv/bin && ln -s "$5" .venv/bin/python ;;
-    "pip sync") [ -z "${UV_FAILS:-}" ] ;;
+    "venv --quiet") mkdir -p .venv/bin .venv/lib && ln -s "$5" .venv/bin/python ;;
+    "pip sync")
+        [ "${UV_FAILS:-}" != "half way" ] || echo > .venv/lib/half
+        [ -z "${UV_FAILS:-}" ]
+        ;;
 esac
 """
 
@@ -91,7 +97,7 @@ class Machine:
     def install(self, part: str = "demo", **more: str) -> subprocess.CompletedProcess:
         Path(self.environment["CALLS"]).write_text("")
         return subprocess.run(
-            ["sh", "tools/install.sh", part],
+            [str(shutil.which("sh")), "tools/install.sh", part],
             cwd=more.get("PWD", self.project),
             env=self.environment | more,
             capture_output=True,
@@ -101,7 +107,7 @@ class Machine:
     def calls(self) -> list[str]:
         """What uv and the Pythons were asked to do, but for the search for a Python."""
         lines = Path(self.environment["CALLS"]).read_text().splitlines()
-        return [line for line in lines if not line.startswith("uv python find")]
+        return [line for line in lines if not line.startswith(("uv python find", "uv --v"))]
 
     def installed(self) -> str:
         """The name of the Python that .venv was made of."""
@@ -131,6 +137,7 @@ PYENV = "../home/.pyenv/versions/3.12.7/bin/python3"
         ({"python3": "3.13.0 32-bits", "python3.12": "3.12.0"}, "python3.12"),
         ({"python3": "3.11.0 pypy", "python3.11": "3.11.0"}, "python3.11"),
         ({"python3.11": "3.11.0", PYENV: "3.12.7"}, "python3.11"),
+        ({"python3": "3.12.0 talks"}, "python3"),
         ({"python3": "3.13.5 bare", "python3.12": "3.12.0"}, "python3.12"),
     ],
 )
@@ -284,7 +291,9 @@ def test_what_is_there_follows_the_lock_file(machine):
     assert "pytest" in packages(machine)
 
 
-@pytest.mark.parametrize("what", ["moved", "python gone", "python too old", "stopped"])
+@pytest.mark.parametrize(
+    "what", ["moved", "python gone", "python changed", "python too old", "stopped"]
+)
 def test_an_environment_that_cannot_be_used_is_made_again(machine, what):
     machine.python("python3", "3.11.4")
     machine.uv()
@@ -292,17 +301,19 @@ def test_an_environment_that_cannot_be_used_is_made_again(machine, what):
     left = machine.project / ".venv" / "bin" / "uv"
     machine.executable(left, "#!/bin/sh\nexit 1\n")
     stamp = machine.project / ".venv" / ".installed"
+    python = machine.project / ".venv" / "bin" / "python"
     if what == "moved":
         stamp.write_text(stamp.read_text().replace("/project|", "/elsewhere|"))
     elif what == "python gone":
-        (machine.project / ".venv" / "bin" / "python").unlink()
+        python.unlink()
+    elif what == "python changed":
+        python.unlink()
+        python.symlink_to(machine.python("python3.13", "3.13.0"))
     elif what == "python too old":
         machine.python("python3", "3.10.0")
         machine.python("python3.12", "3.12.0")
     else:
-        with subprocess.Popen(["true"]) as ended:
-            pass
-        stamp.write_text(f"{ended.pid}\n")
+        stamp.write_text("")
     assert machine.install().returncode == 0
     # Also not used: it is in what is made again.
     assert not left.exists()
@@ -312,16 +323,33 @@ def test_an_environment_that_cannot_be_used_is_made_again(machine, what):
 def test_a_second_installation_waits_for_its_turn(machine):
     machine.python("python3", "3.11.4")
     machine.uv()
-    machine.install()
-    stamp = machine.project / ".venv" / ".installed"
-    stamp.write_text(f"{os.getpid()}\n")
-    done = machine.install()
+    with (machine.project / "pyproject.toml").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = machine.install()
     assert done.returncode == 1
-    assert done.stderr == (
-        f"error: process {os.getpid()} installs packages into .venv; wait for its end, or "
-        "stop it\n"
-    )
+    assert done.stderr.startswith("error: another make installs packages into .venv; wait")
     assert machine.calls() == []
+    assert machine.install().returncode == 0
+
+
+def test_a_uv_that_does_not_run_is_not_used(machine):
+    machine.python("python3", "3.11.4")
+    machine.uv()
+    assert machine.install(UV_BROKEN="1").returncode == 0
+    assert machine.calls()[0] == "python3 -m venv .venv"
+
+
+def test_another_name_of_the_same_python_is_the_same(machine):
+    python = machine.python("python3", "3.11.4")
+    (machine.bin / "python3.11").symlink_to(python)
+    machine.install()
+    assert machine.install(PYTHON=str(machine.bin / "python3.11")).stderr == ""
+
+
+def test_a_folder_that_path_cannot_hold_is_refused(tmp_path):
+    machine = Machine(tmp_path / "a:b")
+    done = machine.install()
+    assert done.stderr.startswith("error: the name of this folder has a colon")
 
 
 def test_a_link_to_the_folder_is_the_folder(machine, tmp_path):
@@ -333,15 +361,19 @@ def test_a_link_to_the_folder_is_the_folder(machine, tmp_path):
     assert machine.calls() == []
 
 
-def test_an_environment_of_the_user_is_left_alone(machine):
+@pytest.mark.parametrize("what", ["made by hand", "a link"])
+def test_an_environment_of_the_user_is_left_alone(machine, tmp_path, what):
     machine.python("python3", "3.11.4")
-    (machine.project / ".venv").mkdir()
+    environment = machine.project / ".venv"
+    if what == "a link":
+        environment.symlink_to(tmp_path / "not mounted")
+    else:
+        machine.executable(environment / "bin" / "python", "")
     done = machine.install()
-    assert (done.returncode, done.stderr) == (
-        1,
-        "error: .venv was not made by make: move it elsewhere\n",
-    )
-    assert not any((machine.project / ".venv").iterdir())
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: .venv ")
+    assert machine.calls() == []
+    assert environment.is_symlink() or (environment / "bin" / "python").exists()
 
 
 PIP = "python -m pip install --disable-pip-version-check --require-hashes --no-deps"
@@ -390,3 +422,23 @@ def test_a_failed_installation_says_so_and_is_tried_again(machine):
         assert done.returncode == 1
         assert done.stderr.splitlines()[-1].startswith("error: the packages could not be")
         assert machine.calls()[0] == "python3 -m venv .venv"
+
+
+@pytest.mark.parametrize("how", ["before", "half way"])
+def test_a_failed_update_costs_nothing_that_was_whole(machine, how):
+    machine.python("python3", "3.11.4", "no network")
+    machine.uv()
+    assert machine.install().returncode == 0
+    lock = machine.project / "requirements.lock"
+    before = lock.read_text()
+    lock.write_text(before + "# changed\n")
+    assert machine.install(UV_FAILS=how).returncode == 1
+    # pip would take for whole what uv left half done.
+    assert any("pip install" in call for call in machine.calls()) == (how == "before")
+    lock.write_text(before)
+    again = machine.install()
+    assert again.returncode == 0
+    assert machine.calls()[:1] == ([] if how == "before" else [VENV.format(machine.bin)])
+
+
+VENV = "uv venv --quiet --allow-existing --python {}/python3 .venv"

@@ -21,6 +21,7 @@ case $wanted in
     *) fail "usage: sh tools/install.sh demo, or all" ;;
 esac
 folder=$(pwd -P)
+case $folder in *:*) fail "the name of this folder has a colon, which PATH cannot hold" ;; esac
 stamp=.venv/.installed
 bounds='^requires-python = ">=3\.\([0-9]*\),<3\.\([0-9]*\)"$'
 oldest=$(sed -n "s/$bounds/\1/p" pyproject.toml)
@@ -28,13 +29,19 @@ newest=$(($(sed -n "s/$bounds/\2/p" pyproject.toml) - 1))
 # .venv may be replaced: its own python and uv are of no use for that.
 PATH=$(printf %s "$PATH" | tr : '\n' | grep -vxF "$folder/.venv/bin" | paste -s -d : -)
 uv=$(command -v uv || true)
+[ -z "$uv" ] || "$uv" --version >/dev/null 2>&1 || uv=
+# Settings that would have pip install elsewhere.
+unset PYTHONHOME PIP_DRY_RUN PIP_PREFIX PIP_PYTHON PIP_ROOT PIP_TARGET PIP_USER
+export PIP_REQUIRE_VIRTUALENV=1
 
 # For a Python of any version. It answers "yes" and the interpreter behind links, shims and
-# environments; "bare" and its name if it cannot make environments; or "no" and what it is.
+# environments; "bare" and its name if it cannot make environments and must; or "no" and what
+# it is.
 QUESTION='
 import os, sys, sysconfig
 oldest, newest, uv = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 version = "%d.%d.%d" % sys.version_info[:3]
+sys.stdout.write("answer: ")
 if sys.version_info[0] != 3 or not oldest <= sys.version_info[1] <= newest:
     print("no " + version)
 elif sys.implementation.name != "cpython":
@@ -49,11 +56,14 @@ else:
         uv = "not needed"
     except ImportError:
         pass
-    print("yes " + sys._base_executable if uv else "bare python%d.%d" % sys.version_info[:2])
+    name = "python%d.%d" % sys.version_info[:2]
+    print("yes " + os.path.realpath(sys.executable) if uv else "bare " + name)
 '
 
+# Asks $1; with a $2 it need not make environments.
 ask() {
-    "$1" -c "$QUESTION" "$oldest" "$newest" "$uv" 2>/dev/null </dev/null || true
+    env "$1" -c "$QUESTION" "$oldest" "$newest" "${2:-$uv}" 2>/dev/null </dev/null |
+        sed -n 's/^answer: //p'
 }
 
 versions() {
@@ -154,6 +164,11 @@ by_pip() {
         ${compile_later:+--no-compile} "$@"
 }
 
+# Which files are in .venv, but for those of pip and uv and what Python compiled.
+state() {
+    find .venv/lib ! -name '*.pyc' ! -path '*/pip*' ! -path '*/uv*' 2>/dev/null | cksum
+}
+
 install() {
     # Python compiles a module when it first imports it, which takes less time than to compile
     # all of them now. Where it may not keep what it compiled, each process would do it again.
@@ -174,36 +189,54 @@ install() {
     if [ -n "$uv" ]; then
         "$uv" pip sync --python .venv/bin/python --require-hashes ${quiet:+--quiet} \
             .venv/packages.txt && return
+        # pip would take for whole what uv left half done.
+        [ "$(state)" = "$state_before" ] || return 1
         echo "uv could not install them; trying pip" >&2
     fi
     .venv/bin/python -m ensurepip >/dev/null && by_pip ${quiet:+--quiet} -r .venv/packages.txt
 }
 
-# The stamp says interpreter, folder, packages, and the sum of the lock file. While an
-# installation runs it has the number of its process alone, also if it was stopped.
+# The stamp says interpreter, folder, packages, and the sum of the lock file; nothing, while an
+# installation runs.
 sum=$(cksum <requirements.lock)
 had_python='' had_folder='' had_packages='' had_sum=''
 [ ! -e "$stamp" ] || IFS='|' read -r had_python had_folder had_packages had_sum <"$stamp" || true
-if [ -n "$had_python" ] && [ -z "$had_folder" ] && kill -0 "$had_python" 2>/dev/null; then
-    fail "process $had_python installs packages into .venv; wait for its end, or stop it"
-fi
 python=
 [ -z "${PYTHON:-}" ] || python=$(find_python)
 usable=
-if [ "$had_folder" = "$folder" ] && [ "${python:-$had_python}" = "$had_python" ]; then
-    case $(ask .venv/bin/python) in "yes "*) usable=yes ;; esac
-fi
-if [ -n "$usable" ]; then
+if [ "$had_folder" = "$folder" ] && [ "${python:-$had_python}" = "$had_python" ] &&
+    [ "$(ask .venv/bin/python yes)" = "yes $had_python" ]; then
+    usable=yes
     python=$had_python
     [ "$had_packages" = demo ] || wanted=all
     [ "$wanted|$sum" != "$had_packages|$had_sum" ] || exit 0
-else
-    [ -n "$python" ] || python=$(find_python)
-    [ ! -e .venv ] || [ -e "$stamp" ] || fail ".venv was not made by make: move it elsewhere"
-    rm -rf .venv
+fi
+[ -n "$python" ] || python=$(find_python)
+
+# Held until this process and those that it starts have ended.
+exec 9<pyproject.toml
+"$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null ||
+    fail "another make installs packages into .venv; wait for its end"
+# What was not touched stays usable, also after Ctrl-C.
+finish() {
+    [ -z "$usable" ] || [ -s "$stamp" ] || [ "$(state)" != "$state_before" ] ||
+        echo "$had_python|$folder|$had_packages|$had_sum" >"$stamp"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+if [ -z "$usable" ]; then
+    [ ! -L .venv ] || fail ".venv is a link: remove it"
+    [ ! -e .venv ] || [ -e "$stamp" ] || rmdir .venv 2>/dev/null ||
+        fail ".venv was not made by make: move it elsewhere"
+    # In one step: half of it might look whole.
+    rm -rf .venv-before
+    [ ! -e .venv ] || mv .venv .venv-before
+    rm -rf .venv-before
     mkdir .venv
 fi
-echo $$ >"$stamp"
+state_before=$(state)
+: >"$stamp"
 if [ -n "$usable" ] && [ "$sum" != "$had_sum" ]; then
     size="what changed"
 else
@@ -215,6 +248,7 @@ else
 fi
 echo "Installing packages into .venv for $("$python" --version): $size to download, once" >&2
 [ -n "$usable" ] || make_environment || fail "no environment could be made, for the reason above"
+[ -n "$usable" ] || state_before=$(state)
 install || fail "the packages could not be installed, for the reason above; look at network" \
     "and disk, and run the same command again"
 echo "$python|$folder|$wanted|$sum" >"$stamp"
