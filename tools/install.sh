@@ -35,11 +35,11 @@ unset PYTHONHOME PIP_DRY_RUN PIP_PREFIX PIP_PYTHON PIP_ROOT PIP_TARGET PIP_USER
 export PIP_REQUIRE_VIRTUALENV=1
 
 # For a Python of any version. It answers "yes" and the interpreter behind links, shims and
-# environments; "bare" and its name if it cannot make environments and must; or "no" and what
-# it is.
+# environments; "bare" and its name if it would have to make an environment, and cannot; or
+# "no" and what it is.
 QUESTION='
 import os, sys, sysconfig
-oldest, newest, uv = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+oldest, newest, environments = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 version = "%d.%d.%d" % sys.version_info[:3]
 sys.stdout.write("answer: ")
 if sys.version_info[0] != 3 or not oldest <= sys.version_info[1] <= newest:
@@ -53,14 +53,14 @@ elif sys.maxsize < 2**32:
 else:
     try:
         import ensurepip, venv
-        uv = "not needed"
+        environments = "yes"
     except ImportError:
         pass
     name = "python%d.%d" % sys.version_info[:2]
-    print("yes " + os.path.realpath(sys.executable) if uv else "bare " + name)
+    print("yes " + os.path.realpath(sys.executable) if environments else "bare " + name)
 '
 
-# Asks $1; with a $2 it need not make environments.
+# Asks $1. With uv, or a $2, it does not have to make environments.
 ask() {
     env "$1" -c "$QUESTION" "$oldest" "$newest" "${2:-$uv}" 2>/dev/null </dev/null |
         sed -n 's/^answer: //p'
@@ -154,7 +154,7 @@ part() {
     sed -n "/^# part $1:/,/^$/p" requirements.lock
 }
 
-# What is said of its size, a number of MB.
+# How many MB that part has to download.
 megabytes() {
     sed -n "s/^# part $1: about \([0-9]*\) MB.*/\1/p" requirements.lock
 }
@@ -229,14 +229,7 @@ if [ -z "$usable" ]; then
     [ ! -L .venv ] || fail ".venv is a link: remove it"
     [ ! -e .venv ] || [ -e "$stamp" ] || rmdir .venv 2>/dev/null ||
         fail ".venv was not made by make: move it elsewhere"
-    # In one step: half of it might look whole.
-    rm -rf .venv-before
-    [ ! -e .venv ] || mv .venv .venv-before
-    rm -rf .venv-before
-    mkdir .venv
 fi
-state_before=$(state)
-: >"$stamp"
 if [ -n "$usable" ] && [ "$sum" != "$had_sum" ]; then
     size="what changed"
 else
@@ -247,8 +240,17 @@ else
     size="about $size MB"
 fi
 echo "Installing packages into .venv for $("$python" --version): $size to download, once" >&2
-[ -n "$usable" ] || make_environment || fail "no environment could be made, for the reason above"
-[ -n "$usable" ] || state_before=$(state)
+if [ -z "$usable" ]; then
+    # Away in one step: half of it might look whole.
+    rm -rf .venv-before
+    [ ! -e .venv ] || mv .venv .venv-before
+    rm -rf .venv-before
+    mkdir .venv
+    : >"$stamp"
+    make_environment || fail "no environment could be made, for the reason above"
+fi
+state_before=$(state)
+: >"$stamp"
 install || fail "the packages could not be installed, for the reason above; look at network" \
     "and disk, and run the same command again"
 echo "$python|$folder|$wanted|$sum" >"$stamp"
