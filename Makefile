@@ -43,7 +43,7 @@ test: packages ## lint, types and tests, 5 minutes
 	mypy
 	pytest --numprocesses 2 --dist loadfile
 
-verify: packages ## the committed graph run anew in a scratch folder, and compared; 15 minutes
+verify: packages ## the committed graph run again in a scratch folder, and compared; 15 minutes
 	python -m pipeline.verify
 
 verify-quick: packages ## the same with the demo, 3 minutes

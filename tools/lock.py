@@ -26,8 +26,8 @@ PROJECT = Path("pyproject.toml")
 REQUIREMENTS = Path("requirements.lock")
 NUMERICS = Path("numerics.lock")
 
-# Another version of these may change a byte of what a stage computes. (With every other
-# package half a year older, all bytes of the demo but those of its figures were the same.)
+# Another version of these may change a byte of what a stage computes. (With other versions
+# of 94 other packages all bytes of the demo were the same, but those of its figures.)
 # The zlib that Python was built with decides bytes too, of .npz; no package has it.
 DECIDE_BYTES = (
     "h5py",  # writes the weights of models
