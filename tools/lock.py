@@ -33,6 +33,7 @@ DECIDE_BYTES = (
     "h5py",  # writes the weights of models
     "keras",  # first weights, layers, the form of models
     "numpy",  # random numbers, arithmetic, the form of arrays
+    "pandas",  # the form of tables
     "scikit-learn",  # the images of `make demo`
     "scipy",  # special functions
     "tensorflow",  # training and prediction
