@@ -1,1 +1,1 @@
-"""Speed and memory beside what one would pick instead; README.md has the results."""
+"""Speed and memory compared with what one would use instead; README.md has the results."""

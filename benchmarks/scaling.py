@@ -9,10 +9,13 @@ import functools
 import math
 
 import numpy as np
+import pandas as pd
 
 from benchmarks import page, subjects, timing
-from pipeline import files, params
-from pipeline.images import PIXELS, SIDE, binarise_threshold, resize
+from pipeline import paths
+from pipeline.files import formats
+from pipeline.params import loading
+from pipeline.pixels.images import PIXELS, SIDE, binarise_threshold, resize
 
 # Mini-batches of one call, so that what a call of `fit` costs by itself is shared.
 REPEATS, BATCHES = 3, 4
@@ -25,14 +28,14 @@ SIZES = {
 
 def main() -> None:
     """Time ours and stock Keras at every size; one size varies at a time."""
-    settings = params.load()
+    settings = loading.load()
     usual = {
         "batch": settings.pixels.batch_size,
         "units": settings.pixels.units[0],
         "length": PIXELS,
     }
-    images = files.read_arrays(files.BINARISED)["train"]
-    rows: list[files.Record] = []
+    images = formats.read_arrays(paths.BINARISED)["train"]
+    rows = []
     for varied, values in SIZES.items():
         for value in values:
             size = usual | {varied: value}
@@ -63,8 +66,7 @@ def main() -> None:
                 }
                 print(*row.values())
                 rows.append(row)
-    files.write_csv(page.SCALING, rows)
-    page.write("scaling")
+    page.write("scaling", pd.DataFrame(rows))
 
 
 def scaled(images: np.ndarray, pixels: int) -> np.ndarray:

@@ -1,19 +1,24 @@
 """Whether the fast path changes what the pixel network learns: seeds on both paths.
 
-`python -m benchmarks.seeds`, after `make reproduce`: ten minutes. Each seed
-begins on both paths with the same weights and sees the same images in the same order. The
-table is benchmarks/seeds.csv.
+`python -m benchmarks.seeds`, after `make reproduce`: ten minutes. On both paths each seed
+starts with the same weights and sees the same images in the same order. The table is
+benchmarks/seeds.csv.
 """
 
 import contextlib
 import time
 from collections.abc import Iterator
+from typing import Any
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 
 from benchmarks import page
-from pipeline import files, fused, network, params, prediction, randomness, scores, training
+from pipeline import paths
+from pipeline.core import fused, parallel, randomness, training
+from pipeline.files import formats
+from pipeline.params import loading, sections
 from pipeline.stages import train_pixels
 
 SEEDS = (1, 2, 3)
@@ -22,25 +27,24 @@ EPOCHS = 2
 
 def main() -> None:
     """Train every seed on both paths and write the test losses after each epoch."""
-    settings = params.load()
-    network.use_threads(settings.threads)
-    data = files.read_arrays(files.BINARISED)
+    settings = loading.load()
+    parallel.use_threads(settings.threads)
+    data = formats.read_arrays(paths.BINARISED)
     rows = [
         row
         for seed in SEEDS
         for path in ("fast", "stock")
         for row in train(seed, path, settings.pixels, data["train"], data["test"])
     ]
-    files.write_csv(page.SEEDS, rows)
-    page.write("seeds")
+    page.write("seeds", pd.DataFrame(rows))
 
 
 def train(
-    seed: int, path: str, pixels: params.Pixels, images: np.ndarray, test: np.ndarray
-) -> list[files.Record]:
+    seed: int, path: str, pixels: sections.Pixels, images: np.ndarray, test: np.ndarray
+) -> list[dict[str, Any]]:
     """Test loss after each epoch; the path also evaluates."""
     layers = (
-        mock.patch.object(fused, "obstacle", return_value="this is the comparison")
+        mock.patch.object(fused, "unsupported_reason", return_value="on purpose")
         if path == "stock"
         else contextlib.nullcontext()
     )
@@ -49,8 +53,8 @@ def train(
 
 
 def _epochs(
-    seed: int, path: str, pixels: params.Pixels, images: np.ndarray, test: np.ndarray
-) -> Iterator[files.Record]:
+    seed: int, path: str, pixels: sections.Pixels, images: np.ndarray, test: np.ndarray
+) -> Iterator[dict[str, Any]]:
     model = train_pixels.build(seed, pixels, f"{path}-{seed}")
     trainer = training.Trainer(model, pixels.learning_rate)
     for epoch in range(EPOCHS):
@@ -60,11 +64,10 @@ def _epochs(
         for _ in trainer.steps(batches, -(-len(images) // pixels.batch_size), model.name):
             pass
         trained = time.perf_counter()
-        # As stage train_pixels evaluates after each epoch.
-        loss, _ = [
-            scores.evaluate(prediction.log_p_next(model, some), some).cross_entropy
+        loss, _ = (
+            train_pixels.evaluate(model, some).cross_entropy
             for some in (test, images[: pixels.curve_images])
-        ]
+        )
         evaluated = time.perf_counter()
         print(path, seed, epoch + 1, loss.mean, trained - start, flush=True)
         yield {

@@ -1,38 +1,44 @@
-"""How fast the pipeline's computations are, beside what one would pick instead.
+"""How fast the pipeline's computations are, compared with what one would use instead.
 
 `make bench` runs it. Subjects take turns; the table is benchmarks/results.csv. Pixels are
-those of MNIST, for ours computes once what images have in common; characters are random.
+those of MNIST, because ours computes only once what images have in common; characters are
+random.
 """
 
 import functools
 import importlib.util
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmarks import page, subjects, timing
-from pipeline import files, masks, params
-from pipeline.images import PIXELS
+from pipeline import paths
+from pipeline.files import formats
+from pipeline.params import loading
+from pipeline.pixels import masks
+from pipeline.pixels.images import PIXELS
 
 REPEATS = 5
 # Mini-batches of one call, many where they are short, so that what a call of `fit` costs
 # by itself, a tenth of a second, is shared.
 PIXEL_BATCHES, META_BATCHES = 8, 40
-# The images that are filled; of which patches of four pixels are missing.
+# Images with a missing patch of four pixels.
 FILLED = 1000
 
 
 def main() -> None:
     """Time all cases, with the sizes that params.yaml has."""
-    settings = params.load()
+    settings = loading.load()
     pixels, meta, rng = settings.pixels, settings.meta, np.random.default_rng(1)
     if settings.data.source != "mnist":
         sys.exit(
-            f"error: {params.FILE}: data.source: got {settings.data.source}; benchmarks "
+            f"error: {loading.FILE}: data.source: got {settings.data.source}; benchmarks "
             "are of mnist; change it and run `dvc repro binarise`"
         )
-    data = files.read_arrays(files.BINARISED)
+    data = formats.read_arrays(paths.BINARISED)
     batches = data["train"][: PIXEL_BATCHES * pixels.batch_size]
     network = subjects.Network(
         1,
@@ -66,7 +72,7 @@ def main() -> None:
         10 * continuation.snapshots,
     )
     filled = data["test"][:FILLED]
-    side, centre = params.PATCH_SIDE, settings.inpainting.centre
+    side, centre = masks.PATCH_SIDE, settings.inpainting.centre
     infill = subjects.Infill(filled, masks.draw(rng, filled, "uniform", side, centre))
 
     rows = []
@@ -120,13 +126,12 @@ def main() -> None:
             ),
         },
     )
-    files.write_csv(page.SPEED, rows)
-    page.write("speed")
+    page.write("speed", pd.DataFrame(rows))
 
 
 def measure(
     name: str, runs: tuple[str, ...], candidates: Mapping[str, timing.Subject]
-) -> list[files.Record]:
+) -> list[dict[str, Any]]:
     """Seconds and peak of memory of every subject that is installed."""
     workers = {}
     for subject, make in candidates.items():
@@ -134,11 +139,11 @@ def measure(
             print(f"{library} is not installed: {name}, {subject} is left out")
         else:
             workers[subject] = timing.Worker(subject, make)
-    rows: list[files.Record] = []
+    rows = []
     for run in runs:
         seconds = timing.interleaved(workers, run, REPEATS)
         for subject, taken in seconds.items():
-            row: files.Record = {
+            row = {
                 "case": f"{name}, {run}",
                 "subject": subject,
                 "ratio": taken.median_s / seconds["ours"].median_s,

@@ -41,18 +41,17 @@ class Infill(NamedTuple):
     missing: np.ndarray
 
 
-# What stands for the whole where the whole would take hours: rows of one call of the
-# network on growing prefixes, how many of the prefixes, and images of which every
-# completion gets a full pass, 1,024 rows in batches of 256.
+# A part that is timed where the whole would take hours: rows of a call of the network on
+# a growing prefix, the number of prefixes, and the images whose completions all get a full
+# pass, 1,024 rows in batches of 256.
 PREFIX_ROWS, PREFIXES, FULL_PASS_IMAGES, FULL_PASS_ROWS = 1000, 5, 64, 256
 
 
 def ours_network(network: Network) -> Mapping[str, Run]:
     """The fused operations of the pipeline."""
-    from pipeline import network as networks
-    from pipeline import prediction, training
+    from pipeline.core import parallel, prediction, training
 
-    networks.use_threads(network.threads)
+    parallel.use_threads(network.threads)
     model = _model(network)
     trainer = training.Trainer(model, 0.001)
 
@@ -69,10 +68,10 @@ def ours_network(network: Network) -> Mapping[str, Run]:
 
 
 def keras_network(network: Network) -> Mapping[str, Run]:
-    """Keras as its documentation has it: compile, fit, predict."""
+    """Keras as in its documentation: compile, fit, predict."""
     import keras
 
-    from pipeline.network import encode, shift
+    from pipeline.core.network import encode, shift
 
     _keras_threads(network.threads)
     model = _model(network)
@@ -176,13 +175,18 @@ def jax_network(network: Network) -> Mapping[str, Run]:
 
 
 def ours_rollout(network: Network, task: Continuation) -> Mapping[str, Run]:
-    """All snapshots in one compiled loop that carries their states."""
-    from pipeline import network as networks
-    from pipeline import prediction
+    """Every snapshot in a compiled loop that carries its state."""
+    from pipeline.core import parallel, prediction
 
-    networks.use_threads(network.threads)
+    parallel.use_threads(network.threads)
     models = [_model(network) for _ in range(task.snapshots)]
-    return {"rollout": Run(lambda: prediction.rollout(models, task.known, task.uniform))}
+    images = np.pad(task.known, ((0, 0), (0, task.uniform.shape[-1])))
+
+    def call() -> None:
+        for model in models:
+            prediction.rollout(model, images, task.uniform)
+
+    return {"rollout": Run(call)}
 
 
 def keras_prefixes(network: Network, task: Continuation) -> Mapping[str, Run]:
@@ -279,10 +283,10 @@ def jax_rollout(network: Network, task: Continuation) -> Mapping[str, Run]:
 
 def ours_infill(network: Network, task: Infill) -> Mapping[str, Run]:
     """Exact scores of all completions, which share what they have in common."""
-    from pipeline import infill
-    from pipeline import network as networks
+    from pipeline.core import parallel
+    from pipeline.pixels import infill
 
-    networks.use_threads(network.threads)
+    parallel.use_threads(network.threads)
     model = _model(network)
     return {
         "in-painting": Run(
@@ -293,10 +297,9 @@ def ours_infill(network: Network, task: Infill) -> Mapping[str, Run]:
 
 def ours_full_passes(network: Network, task: Infill) -> Mapping[str, Run]:
     """One full pass of the fused operations for each completion."""
-    from pipeline import network as networks
-    from pipeline import prediction
+    from pipeline.core import parallel, prediction
 
-    networks.use_threads(network.threads)
+    parallel.use_threads(network.threads)
     model, rows = _model(network), _filled(task)
     return {
         "in-painting": Run(
@@ -359,7 +362,7 @@ def _prefix_scale(task: Continuation) -> float:
 
 
 def _filled(task: Infill) -> np.ndarray:
-    from pipeline import completions
+    from pipeline.pixels import completions
 
     few = slice(0, FULL_PASS_IMAGES)
     filled = completions.complete(task.images[few], task.missing[few])
@@ -379,7 +382,7 @@ def _keras_threads(threads: int) -> None:
 
 
 def _model(network: Network):
-    from pipeline.network import build
+    from pipeline.core.network import build
 
     return build(
         channels=network.characters,

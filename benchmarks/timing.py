@@ -1,4 +1,4 @@
-"""Timing several ways of doing the same in turn, each in a process of its own.
+"""Times several ways of doing the same alternately, each in a process of its own.
 
 A process of its own gives each the number of threads that suits it, keeps the thread
 pools of different libraries apart, and has a peak of memory of its own.
@@ -21,8 +21,8 @@ class Run(NamedTuple):
     """Something to time.
 
     call: does it.
-    scale: what the seconds of a call are multiplied by, where a call does several of what
-        is asked for, or a part of it only.
+    scale: factor for the seconds of a call that does the same several times, or only a
+        part of it.
     """
 
     call: Callable[[], object]
@@ -73,7 +73,7 @@ def interleaved(
 ) -> dict[str, Seconds]:
     """Seconds of each subject over rounds A B A B, after a call to compile.
 
-    In turn, so that whatever slows the machine for a while slows all of them.
+    Whatever slows the machine for a while then slows all of them.
     """
     for worker in workers.values():
         worker.seconds(run)

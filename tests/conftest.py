@@ -13,7 +13,7 @@ hypothesis.settings.load_profile("tests")
 
 THREADS = 2
 
-# Of every kind of network one that is too small to hide a mistake.
+# One network of each kind, too small to hide a mistake.
 KINDS: dict[str, dict[str, Any]] = {
     "gru": {"channels": 1, "logits": 1, "cell": "gru", "units": (3,), "dense": ()},
     "lstm": {"channels": 1, "logits": 1, "cell": "lstm", "units": (3, 2), "dense": ()},
@@ -25,16 +25,16 @@ KINDS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="session")
 def threads() -> int:
     """TensorFlow's threads, fixed before it computes anything, as in a stage."""
-    from pipeline import network
+    from pipeline.core import parallel
 
-    network.use_threads(THREADS)
+    parallel.use_threads(THREADS)
     return THREADS
 
 
 @pytest.fixture(scope="session")
 def make_network(threads: int) -> Callable[..., Any]:
     """Makes untrained networks whose predictions are far from all equal."""
-    from pipeline import network
+    from pipeline.core import network
 
     def make(kind: str, seed: int = 0) -> Any:
         model = network.build(**KINDS[kind], seed=np.random.SeedSequence(seed), name="tiny")

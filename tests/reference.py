@@ -187,7 +187,7 @@ def exact_bound(alpha: Sequence[float], seen: int) -> tuple[float, float]:
 
     Every sequence of symbols is looked at: with its probability it costs
     -log p(last | others), and the best guess after each beginning is right with the
-    probability of the likeliest sequence that continues it.
+    probability of the most likely sequence that continues it.
     """
     kinds = range(1, len(alpha) + 1)
     costs, right = [], []
@@ -270,7 +270,7 @@ def mean_log(rows: Sequence[Sequence[float]]) -> list[float]:
     ]
 
 
-def by_counts(
+def compare_states(
     symbols: np.ndarray, log_q: np.ndarray, alpha: Sequence[float], reset_every: int
 ) -> dict[tuple[int, ...], dict[str, float]]:
     """What a predictor says after histories with the same counts, in loops over them."""
@@ -309,7 +309,7 @@ def by_counts(
     return table
 
 
-def against_own_and_matched(
+def compare_shifted(
     log_q: np.ndarray,
     characters: Sequence[Sequence[int]],
     own: tuple[Sequence[float], int],
@@ -419,19 +419,19 @@ def sampled_fill(
 
 
 def rollout(
-    model: Any, known: Sequence[int], uniform: Sequence[float]
+    model: Any, known: Sequence[int], truth: Sequence[int], uniform: Sequence[float]
 ) -> tuple[list[int], list[float]]:
-    """Continuation of one sequence, and log p of what it chose at each step.
+    """Continuation of one sequence, and -log p of the true value at each step.
 
     The stock model reads the whole prefix again at each step; the pixel is one where
     p(x_t = 1 | prefix) > u_t.
     """
     pixels = list(known)
-    log_p_chosen = []
-    for u in uniform:
+    nats = []
+    for true, u in zip(truth, uniform):
         shifted = np.array([0, *pixels], np.float32)[None, :, None]
         logit = float(np.asarray(model(shifted))[0, -1, 0])
         p = 1 / (1 + math.exp(-logit))
         pixels.append(int(p > u))
-        log_p_chosen.append(math.log(p if pixels[-1] else 1 - p))
-    return pixels[len(known) :], log_p_chosen
+        nats.append(-math.log(p if true else 1 - p))
+    return pixels[len(known) :], nats

@@ -85,11 +85,11 @@ class Machine:
         path.chmod(0o755)
         return path
 
-    def python(self, name: str, version: str, *traits: str) -> Path:
-        """A Python of that name on PATH, or at that path."""
-        return self.executable(
-            self.bin / name, PYTHON.format(version=version, traits=traits)
-        )
+    def python(self, name: str, version: str) -> Path:
+        """A Python of that name on PATH, or at that path; traits may follow the version."""
+        version, *traits = version.split(maxsplit=1)
+        text = PYTHON.format(version=version, traits=traits)
+        return self.executable(self.bin / name, text)
 
     def uv(self) -> None:
         (self.bin / "uv").symlink_to(self.environment["UV"])
@@ -109,15 +109,41 @@ class Machine:
         lines = Path(self.environment["CALLS"]).read_text().splitlines()
         return [line for line in lines if not line.startswith(("uv python find", "uv --v"))]
 
-    def installed(self) -> str:
-        """The name of the Python that .venv was made of."""
+    def installed(self) -> Path:
+        """The Python that .venv was made of."""
         stamp = (self.project / ".venv" / ".installed").read_text()
-        return stamp.partition("|")[0].removeprefix(f"{self.bin}/")
+        return (self.bin / stamp.partition("|")[0]).resolve()
+
+    def packages(self) -> set[str]:
+        text = (self.project / ".venv" / "packages.txt").read_text()
+        return set(re.findall(r"^([\w-]+)==", text, re.MULTILINE))
+
+
+def says(done: subprocess.CompletedProcess) -> str:
+    """The only line of a command that refuses."""
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert line.startswith("error: ")
+    return line.removeprefix("error: ")
+
+
+def megabytes(done: subprocess.CompletedProcess) -> int:
+    assert done.returncode == 0
+    return int(re.findall(r"about (\d+) MB", done.stderr)[0])
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
+def bare(tmp_path: Path) -> Machine:
+    """A machine with neither Python nor uv."""
     return Machine(tmp_path)
+
+
+@pytest.fixture
+def usual(bare: Machine) -> Machine:
+    """A machine with one Python and uv."""
+    bare.python("python3", "3.11.4")
+    bare.uv()
+    return bare
 
 
 PYENV = "../home/.pyenv/versions/3.12.7/bin/python3"
@@ -141,64 +167,56 @@ PYENV = "../home/.pyenv/versions/3.12.7/bin/python3"
         ({"python3": "3.13.5 bare", "python3.12": "3.12.0"}, "python3.12"),
     ],
 )
-def test_the_first_suitable_python_is_found(machine, pythons, taken):
-    for name, kind in pythons.items():
-        machine.python(name, *kind.split(maxsplit=1))
-    done = machine.install()
+def test_the_first_suitable_python_is_found(bare, pythons, taken):
+    for name, version in pythons.items():
+        bare.python(name, version)
+    done = bare.install()
     assert done.returncode == 0, done.stderr
-    assert Path(machine.bin, machine.installed()).samefile(machine.bin / taken)
-    (line,) = done.stderr.splitlines()
+    assert bare.installed() == (bare.bin / taken).resolve()
     version = pythons[taken].split()[0]
-    assert re.fullmatch(
-        rf"Installing packages into .venv for Python {version}: about \d+ MB to "
-        "download, once",
-        line,
-    )
+    line = rf"Installing packages into .venv for Python {version}: about \d+ MB to .*once\n"
+    assert re.fullmatch(line, done.stderr)
 
 
-def test_a_python_of_uv_is_found(machine):
-    machine.uv()
-    machine.python("python3", "3.14.0")
-    found = machine.python("../uv's/python3.12", "3.12.1")
-    assert machine.install(UV_FINDS=str(found)).returncode == 0
-    assert Path(machine.installed()).samefile(found)
+def test_a_python_of_uv_is_found(bare):
+    bare.uv()
+    bare.python("python3", "3.14.0")
+    found = bare.python("../uv's/python3.12", "3.12.1")
+    assert bare.install(UV_FINDS=str(found)).returncode == 0
+    assert bare.installed() == found.resolve()
 
 
-def test_uv_needs_no_module_venv(machine):
-    machine.uv()
-    machine.python("python3", "3.13.5", "bare")
-    assert machine.install().returncode == 0
-    assert machine.installed() == "python3"
+def test_uv_needs_no_module_venv(bare):
+    bare.uv()
+    python = bare.python("python3", "3.13.5 bare")
+    assert bare.install().returncode == 0
+    assert bare.installed() == python
 
 
 @pytest.mark.parametrize(
-    ("pythons", "command", "advice"),
+    ("python", "command", "advice"),
     [
-        ({"python3": "3.14.0"}, None, "python3 is 3.14.0: install Python 3.13, or uv and"),
-        ({}, None, "there is no python3: install Python 3.13, or uv and then `uv python"),
-        ({"python3": "3.9.1"}, "pyenv", "is 3.9.1: run `pyenv install 3.13`, and run the"),
-        ({"python3": "3.15.0"}, "brew", "is 3.15.0: run `brew install python@3.13`, and"),
-        ({"python3": "3.14.0"}, "uv", "is 3.14.0: run `uv python install 3.13`, and run"),
-        ({"python3": "3.13.5 bare"}, None, "apt install python3.13-venv) or uv, and run"),
-        ({"python3": "3.13.0 free-threaded"}, None, "is 3.13.0 (free-threaded): install"),
-        ({"python3": "3.13.0 32-bits"}, None, "python3 is 3.13.0 (32 bits): install"),
-        ({"python3": "3.12.0 pypy"}, None, "python3 is 3.12.0 (pypy): install Python 3.13"),
+        ("3.14.0", None, "python3 is 3.14.0: install Python 3.13, or uv and"),
+        ("", None, "there is no python3: install Python 3.13, or uv and then `uv python"),
+        ("3.9.1", "pyenv", "is 3.9.1: run `pyenv install 3.13`, and run the"),
+        ("3.15.0", "brew", "is 3.15.0: run `brew install python@3.13`, and"),
+        ("3.14.0", "uv", "is 3.14.0: run `uv python install 3.13`, and run"),
+        ("3.13.5 bare", None, "apt install python3.13-venv) or uv, and run"),
+        ("3.13.0 free-threaded", None, "is 3.13.0 (free-threaded): install"),
+        ("3.13.0 32-bits", None, "python3 is 3.13.0 (32 bits): install"),
+        ("3.12.0 pypy", None, "python3 is 3.12.0 (pypy): install Python 3.13"),
     ],
 )
 def test_no_suitable_python_is_one_line_before_anything_is_done(
-    machine, pythons, command, advice
+    bare, python, command, advice
 ):
-    for name, kind in pythons.items():
-        machine.python(name, *kind.split(maxsplit=1))
+    if python:
+        bare.python("python3", python)
     if command:
-        machine.executable(machine.bin / command, UV)
-    done = machine.install()
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ")
-    assert advice in line
-    assert machine.calls() == []
-    assert not (machine.project / ".venv").exists()
+        bare.executable(bare.bin / command, UV)
+    assert advice in says(bare.install())
+    assert bare.calls() == []
+    assert not (bare.project / ".venv").exists()
 
 
 @pytest.mark.parametrize(
@@ -215,230 +233,177 @@ def test_no_suitable_python_is_one_line_before_anything_is_done(
         ("/nowhere/python3", "PYTHON=/nowhere/python3 does not run; allowed: python3"),
     ],
 )
-def test_a_python_that_was_asked_for_and_will_not_do(machine, named, message):
-    machine.python("python3", "3.11.4")
-    machine.python("old", "3.8.2")
-    machine.python("bare", "3.13.1", "bare")
-    done = machine.install(PYTHON=named)
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: {message}")
+def test_a_python_that_was_asked_for_and_cannot_be_used(bare, named, message):
+    bare.python("python3", "3.11.4")
+    bare.python("old", "3.8.2")
+    bare.python("bare", "3.13.1 bare")
+    assert says(bare.install(PYTHON=named)).startswith(message)
 
 
-def test_a_python_that_was_asked_for_replaces_the_other(machine):
-    machine.python("python3", "3.11.4")
-    machine.python(PYENV, "3.12.7")
-    assert machine.install().returncode == 0
-    assert machine.install(PYTHON="python3.12").returncode == 0
-    assert machine.installed().endswith("versions/3.12.7/bin/python3")
-    # And stays, until another is asked for.
-    assert machine.install().returncode == 0
-    assert machine.calls() == []
-    assert machine.install(PYTHON=str(machine.bin / "python3")).returncode == 0
-    assert machine.installed() == "python3"
-
-
-def packages(machine: Machine) -> set[str]:
-    text = (machine.project / ".venv" / "packages.txt").read_text()
-    return {line.split("==")[0] for line in text.splitlines() if "==" in line}
+def test_a_python_that_was_asked_for_replaces_the_other_and_stays(usual):
+    other = usual.python(PYENV, "3.12.7")
+    assert usual.install().returncode == 0
+    assert usual.install(PYTHON="python3.12").returncode == 0
+    assert usual.installed() == other.resolve()
+    assert usual.install().returncode == 0
+    assert usual.calls() == []
+    assert usual.install(PYTHON=str(usual.bin / "python3")).returncode == 0
+    assert usual.installed() == usual.bin / "python3"
 
 
 SYNC = "uv pip sync --python .venv/bin/python --require-hashes --quiet .venv/packages.txt"
+PIP = "python -m pip install --disable-pip-version-check --require-hashes --no-deps"
 
 
-def megabytes(done: subprocess.CompletedProcess) -> int:
-    return int(re.findall(r"about (\d+) MB", done.stderr)[0])
-
-
-def test_each_part_is_installed_once(machine):
-    machine.python("python3", "3.11.4")
-    machine.uv()
-    first = machine.install("demo")
-    assert first.returncode == 0
-    few = packages(machine)
+def test_each_part_is_installed_once(usual):
+    size = megabytes(usual.install("demo"))
+    few = usual.packages()
     assert {"numpy", "dvc", "keras"} < few
     assert not few & {"pytest", "tensorflow-datasets", "uv"}
-    assert machine.install("demo").stderr == ""
-    assert machine.calls() == []
-
-    second = machine.install("all")
-    assert machine.calls() == [SYNC]
-    assert packages(machine) > few | {"pytest", "tensorflow-datasets"}
+    assert usual.install("demo").stderr == ""
+    assert usual.calls() == []
     # Only what is new.
-    assert 0 < megabytes(second) < megabytes(first) / 2
+    assert 0 < megabytes(usual.install("all")) < size / 2
+    assert usual.calls() == [SYNC]
+    assert usual.packages() > few | {"pytest", "tensorflow-datasets"}
     for part in ("demo", "all"):
-        assert machine.install(part).stderr == ""
-        assert machine.calls() == []
+        assert usual.install(part).stderr == ""
+        assert usual.calls() == []
 
 
-def test_an_unknown_part_is_refused(machine):
-    machine.python("python3", "3.11.4")
-    done = machine.install("demoo")
-    assert (done.returncode, machine.calls()) == (1, [])
-    assert done.stderr == "error: usage: sh tools/install.sh demo, or all\n"
+def test_an_unknown_part_is_refused(usual):
+    assert says(usual.install("demoo")) == "usage: sh tools/install.sh demo, or all"
+    assert usual.calls() == []
 
 
-def test_what_is_there_follows_the_lock_file(machine):
-    machine.python("python3", "3.11.4")
-    machine.uv()
-    machine.install("all")
-    with (machine.project / "requirements.lock").open("a") as lock:
+def test_what_is_installed_follows_the_lock_file(usual):
+    usual.install("all")
+    with (usual.project / "requirements.lock").open("a") as lock:
         lock.write("# changed\n")
-    # Only the demo's would take away what another command has installed.
-    done = machine.install("demo")
-    assert "what changed to download" in done.stderr
-    assert machine.calls() == [SYNC]
-    assert "pytest" in packages(machine)
+    # The demo's packages alone would take away what another command has installed.
+    assert "what changed to download" in usual.install("demo").stderr
+    assert usual.calls() == [SYNC]
+    assert "pytest" in usual.packages()
 
 
 @pytest.mark.parametrize(
     "what", ["moved", "python gone", "python changed", "python too old", "stopped"]
 )
-def test_an_environment_that_cannot_be_used_is_made_again(machine, what):
-    machine.python("python3", "3.11.4")
-    machine.uv()
-    machine.install()
-    left = machine.project / ".venv" / "bin" / "uv"
-    machine.executable(left, "#!/bin/sh\nexit 1\n")
-    stamp = machine.project / ".venv" / ".installed"
-    python = machine.project / ".venv" / "bin" / "python"
+def test_an_environment_that_cannot_be_used_is_made_again(usual, what):
+    usual.install()
+    # Not used either: it is in what is made again.
+    left = usual.executable(usual.project / ".venv/bin/uv", "#!/bin/sh\nexit 1\n")
+    stamp, python = (
+        usual.project / ".venv" / name for name in (".installed", "bin/python")
+    )
     if what == "moved":
         stamp.write_text(stamp.read_text().replace("/project|", "/elsewhere|"))
-    elif what == "python gone":
-        python.unlink()
-    elif what == "python changed":
-        python.unlink()
-        python.symlink_to(machine.python("python3.13", "3.13.0"))
     elif what == "python too old":
-        machine.python("python3", "3.10.0")
-        machine.python("python3.12", "3.12.0")
-    else:
+        usual.python("python3", "3.10.0")
+        usual.python("python3.12", "3.12.0")
+    elif what == "stopped":
         stamp.write_text("")
-    assert machine.install().returncode == 0
-    # Also not used: it is in what is made again.
+    else:
+        python.unlink()
+    if what == "python changed":
+        python.symlink_to(usual.python("python3.13", "3.13.0"))
+    assert usual.install().returncode == 0
     assert not left.exists()
-    assert machine.install().stderr == ""
+    assert usual.install().stderr == ""
 
 
-def test_a_second_installation_waits_for_its_turn(machine):
-    machine.python("python3", "3.11.4")
-    machine.uv()
-    with (machine.project / "pyproject.toml").open() as held:
+def test_a_second_installation_waits_for_its_turn(usual):
+    with (usual.project / "pyproject.toml").open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        done = machine.install()
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: another make installs packages into .venv; wait")
-    assert machine.calls() == []
-    assert machine.install().returncode == 0
+        done = usual.install()
+    assert says(done).startswith("another make installs packages into .venv; wait")
+    assert usual.calls() == []
+    assert usual.install().returncode == 0
 
 
-def test_a_uv_that_does_not_run_is_not_used(machine):
-    machine.python("python3", "3.11.4")
-    machine.uv()
-    assert machine.install(UV_BROKEN="1").returncode == 0
-    assert machine.calls()[0] == "python3 -m venv .venv"
+def test_a_uv_that_does_not_run_is_not_used(usual):
+    assert usual.install(UV_BROKEN="1").returncode == 0
+    assert usual.calls()[0] == "python3 -m venv .venv"
 
 
-def test_another_name_of_the_same_python_is_the_same(machine):
-    python = machine.python("python3", "3.11.4")
-    (machine.bin / "python3.11").symlink_to(python)
-    machine.install()
-    assert machine.install(PYTHON=str(machine.bin / "python3.11")).stderr == ""
+def test_other_names_of_the_same_python_and_folder_are_the_same(usual, tmp_path):
+    usual.install()
+    (usual.bin / "python3.11").symlink_to(usual.bin / "python3")
+    assert usual.install(PYTHON=str(usual.bin / "python3.11")).stderr == ""
+    (tmp_path / "link").symlink_to(usual.project)
+    assert usual.install(PWD=str(tmp_path / "link")).stderr == ""
+    assert usual.calls() == []
 
 
 def test_a_folder_that_path_cannot_hold_is_refused(tmp_path):
-    machine = Machine(tmp_path / "a:b")
-    done = machine.install()
-    assert done.stderr.startswith("error: the name of this folder has a colon")
-
-
-def test_a_link_to_the_folder_is_the_folder(machine, tmp_path):
-    machine.python("python3", "3.11.4")
-    machine.install()
-    link = tmp_path / "link"
-    link.symlink_to(machine.project)
-    assert machine.install(PWD=str(link)).stderr == ""
-    assert machine.calls() == []
+    done = Machine(tmp_path / "a:b").install()
+    assert says(done).startswith("the name of this folder has a colon")
 
 
 @pytest.mark.parametrize("what", ["made by hand", "a link"])
-def test_an_environment_of_the_user_is_left_alone(machine, tmp_path, what):
-    machine.python("python3", "3.11.4")
-    environment = machine.project / ".venv"
+def test_an_environment_of_the_user_is_left_alone(usual, tmp_path, what):
+    environment = usual.project / ".venv"
     if what == "a link":
         environment.symlink_to(tmp_path / "not mounted")
     else:
-        machine.executable(environment / "bin" / "python", "")
-    done = machine.install()
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: .venv ")
-    assert machine.calls() == []
+        usual.executable(environment / "bin" / "python", "")
+    assert says(usual.install()).startswith(".venv ")
+    assert usual.calls() == []
     assert environment.is_symlink() or (environment / "bin" / "python").exists()
 
 
-PIP = "python -m pip install --disable-pip-version-check --require-hashes --no-deps"
-
-
-def test_pip_fetches_uv_where_it_is_missing(machine):
-    machine.python("python3", "3.11.4")
-    without_uv = machine.install()
-    assert without_uv.returncode == 0
-    assert machine.calls() == [
+def test_pip_fetches_uv_where_it_is_missing(bare):
+    bare.python("python3", "3.11.4")
+    with_pip = megabytes(bare.install())
+    assert bare.calls() == [
         "python3 -m venv .venv",
         f"{PIP} --no-compile --quiet -r .venv/uv.txt",
         SYNC,
     ]
-    uv = (machine.project / ".venv" / "uv.txt").read_text()
+    uv = (bare.project / ".venv" / "uv.txt").read_text()
     assert re.findall("^[a-z].*==", uv, re.MULTILINE) == ["uv=="]
-    shutil.rmtree(machine.project / ".venv")
-    machine.uv()
-    assert megabytes(machine.install()) < megabytes(without_uv)
+    shutil.rmtree(bare.project / ".venv")
+    bare.uv()
+    assert megabytes(bare.install()) < with_pip
 
 
-def test_pip_takes_over_where_uv_fails(machine):
-    machine.python("python3", "3.11.4")
-    machine.uv()
-    done = machine.install(UV_FAILS="1")
+def test_pip_takes_over_where_uv_fails(usual):
+    done = usual.install(UV_FAILS="1")
     assert done.returncode == 0
     assert done.stderr.splitlines()[1:] == ["uv could not install them; trying pip"]
-    assert machine.calls()[-2:] == [
+    assert usual.calls()[-2:] == [
         "python -m ensurepip",
         f"{PIP} --no-compile --quiet -r .venv/packages.txt",
     ]
-    assert machine.install().stderr == ""
+    assert usual.install().stderr == ""
 
 
-def test_modules_are_compiled_at_once_where_they_cannot_be_later(machine):
-    machine.python("python3", "3.11.4")
-    machine.uv()
-    machine.install(UV_FAILS="1", PYTHONDONTWRITEBYTECODE="1")
-    assert machine.calls()[-1] == f"{PIP} --quiet -r .venv/packages.txt"
+def test_modules_are_compiled_at_once_where_they_cannot_be_later(usual):
+    usual.install(UV_FAILS="1", PYTHONDONTWRITEBYTECODE="1")
+    assert usual.calls()[-1] == f"{PIP} --quiet -r .venv/packages.txt"
 
 
-def test_a_failed_installation_says_so_and_is_tried_again(machine):
-    machine.python("python3", "3.11.4", "no network")
+def test_a_failed_installation_says_so_and_is_tried_again(bare):
+    bare.python("python3", "3.11.4 no network")
     for _ in range(2):
-        done = machine.install(UV_FAILS="1")
+        done = bare.install()
         assert done.returncode == 1
         assert done.stderr.splitlines()[-1].startswith("error: the packages could not be")
-        assert machine.calls()[0] == "python3 -m venv .venv"
+        assert bare.calls()[0] == "python3 -m venv .venv"
 
 
 @pytest.mark.parametrize("how", ["before", "half way"])
-def test_a_failed_update_costs_nothing_that_was_whole(machine, how):
-    machine.python("python3", "3.11.4", "no network")
-    machine.uv()
-    assert machine.install().returncode == 0
-    lock = machine.project / "requirements.lock"
+def test_a_failed_update_costs_nothing_that_was_whole(bare, how):
+    bare.python("python3", "3.11.4 no network")
+    bare.uv()
+    assert bare.install().returncode == 0
+    lock = bare.project / "requirements.lock"
     before = lock.read_text()
     lock.write_text(before + "# changed\n")
-    assert machine.install(UV_FAILS=how).returncode == 1
+    assert bare.install(UV_FAILS=how).returncode == 1
     # pip would take for whole what uv left half done.
-    assert any("pip install" in call for call in machine.calls()) == (how == "before")
+    assert any("pip install" in call for call in bare.calls()) == (how == "before")
     lock.write_text(before)
-    again = machine.install()
-    assert again.returncode == 0
-    assert machine.calls()[:1] == ([] if how == "before" else [VENV.format(machine.bin)])
-
-
-VENV = "uv venv --quiet --allow-existing --python {}/python3 .venv"
+    assert bare.install().returncode == 0
+    made = f"uv venv --quiet --allow-existing --python {bare.bin}/python3 .venv"
+    assert bare.calls()[:1] == ([] if how == "before" else [made])

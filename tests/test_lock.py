@@ -1,15 +1,16 @@
 """The lock files against pyproject.toml and the code, and how they are made."""
 
-import ast
 import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import grimp
 import pytest
 from packaging.requirements import Requirement
 from packaging.tags import sys_tags
+from packaging.utils import canonicalize_name
 
 from tools import lock
 
@@ -21,6 +22,7 @@ PARTS = dict(re.findall(r"^# part (\w+):.*\n((?:[ a-z].*\n)+)", LOCKED, re.MULTI
 # What the package imports that decides no byte of a stage that computes.
 OTHERS = {
     "jaxtyping",  # shapes, executed by the tests alone
+    "jinja2",
     "latex2mathml",
     "markdown-it-py",
     "matplotlib",
@@ -28,28 +30,27 @@ OTHERS = {
     "pydantic",
     "ruamel-yaml",
     "tqdm",
+    "zc-lockfile",
 }
 
 
 def names(requirements: list[str]) -> set[str]:
-    return {normal(Requirement(text).name) for text in requirements}
+    return {canonicalize_name(Requirement(text).name) for text in requirements}
 
 
-def normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def pinned(part: str) -> list[str]:
-    return re.findall(r"^([\w-]+)==", PARTS[part], re.MULTILINE)
+def pinned(*parts: str) -> list[str]:
+    text = "".join(PARTS[part] for part in parts)
+    return re.findall(r"^([\w-]+)==", text, re.MULTILINE)
 
 
 def test_numerics_are_those_of_the_requirements():
     assert (ROOT / lock.NUMERICS).read_text() == lock.numerics(LOCKED)
-    assert set(lock.DECIDE_BYTES) <= set(pinned("demo") + pinned("more"))
+    with pytest.raises(KeyError, match="h5py"):
+        lock.numerics("numpy==1 \\\n")
 
 
 def test_every_package_has_one_version_and_hashes():
-    everything = [name for part in PARTS for name in pinned(part)]
+    everything = pinned(*PARTS)
     assert len(everything) == len(set(everything)) > 100
     blocks = lock.blocks(LOCKED)
     assert len(blocks) == len(everything)
@@ -62,34 +63,19 @@ def test_every_package_has_one_version_and_hashes():
 
 def test_each_part_has_what_pyproject_asks_for():
     groups = PROJECT["dependency-groups"]
-    asked = {
-        "demo": names(PROJECT["project"]["dependencies"]),
-        "more": names(groups["mnist"] + groups["test"]),
-        "uv": names(groups["install"]),
-    }
-    assert asked["demo"] <= set(pinned("demo"))
-    assert asked["more"] <= set(pinned("more") + pinned("demo"))
-    assert asked["uv"] == set(pinned("uv"))
-
-
-def imported() -> set[str]:
-    """The distributions that the package imports, wherever in a module it does."""
-    modules = set()
-    for path in (ROOT / "pipeline").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                modules |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                modules.add(str(node.module))
-    roots = {module.partition(".")[0] for module in modules}
-    found = packages_distributions()
-    foreign = roots - sys.stdlib_module_names - {"pipeline"}
-    return {normal(name) for root in foreign for name in found[root]}
+    assert names(PROJECT["project"]["dependencies"]) <= set(pinned("demo"))
+    assert names(groups["mnist"] + groups["test"]) <= set(pinned("demo", "more"))
+    assert names(groups["install"]) == set(pinned("uv"))
 
 
 def test_of_everything_that_is_imported_it_is_known_whether_it_decides_bytes():
     """So that nobody adds a library that computes without a thought of numerics.lock."""
-    assert imported() - set(lock.DECIDE_BYTES) == OTHERS
+    modules = grimp.build_graph("pipeline", include_external_packages=True).modules
+    roots = {module.partition(".")[0] for module in modules}
+    foreign = roots - sys.stdlib_module_names - {"pipeline"}
+    found = packages_distributions()
+    imported = {canonicalize_name(name) for root in foreign for name in found[root]}
+    assert imported - set(lock.DECIDE_BYTES) == OTHERS
 
 
 A1 = "a==1 \\\n    --hash=sha256:aa \\\n    --hash=sha256:ab\n"
@@ -135,15 +121,9 @@ sdist = {{ size = 5 }}
 
 
 def test_the_readme_says_how_much_is_downloaded():
-    text = (ROOT / "README.md").read_text()
     demo, more = re.findall(r"^# part (?:demo|more): about (\d+ MB)", LOCKED, re.M)
-    text = " ".join(text.split())
+    text = " ".join((ROOT / "README.md").read_text().split())
     assert f"about {demo} to download for `make demo`, {more} more for the other" in text
-
-
-def test_numerics_have_a_pin_each():
-    with pytest.raises(KeyError, match="h5py"):
-        lock.numerics("numpy==1 \\\n")
 
 
 def test_a_lock_that_cannot_be_made_is_one_line(monkeypatch, tmp_path):

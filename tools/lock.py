@@ -34,7 +34,7 @@ DECIDE_BYTES = (
     "keras",  # first weights, layers, the form of models
     "numpy",  # random numbers, arithmetic, the form of arrays
     "pandas",  # the form of tables
-    "scikit-learn",  # the images of `make demo`
+    "scikit-learn",  # the images of `make demo`, the read-out of hidden states
     "scipy",  # special functions
     "tensorflow",  # training and prediction
     "tensorflow-cpu",  # the same without graphics cards

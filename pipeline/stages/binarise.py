@@ -1,72 +1,62 @@
 """Binarise the images of both sets; measure their ink."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pandas as pd
 
-from pipeline import checks, files, images, params, randomness, scores, sources
-from pipeline.stages import main
+from pipeline import paths
+from pipeline.core import randomness, scores
+from pipeline.params import sections
+from pipeline.pixels import images, sources
+from pipeline.runtime import checks
+
+READS = ("seed", "data")
 
 
-def run(seed: int, data: params.Data) -> None:
-    """Read grey images, write binary ones in the source's order."""
+def run(seed: int, data: sections.Data) -> dict[Path, Any]:
+    """Binary images in the source's order, their ink, and an example of each digit."""
     if data.source == "mnist":
-        grey = sources.mnist(files.TFDS_CACHE, files.RAW_DATA)
+        grey = sources.mnist(paths.TFDS_CACHE, paths.RAW_DATA)
     else:
-        grey = sources.digits(params.TRAIN_IMAGES["digits"])
-
-    def binarise(split: str, values: np.ndarray) -> np.ndarray:
-        if data.binarisation == "threshold":
-            return images.binarise_threshold(values, data.threshold)
-        rng = randomness.generator(seed, "binarise", split)
-        return images.binarise_stochastic(values, rng)
-
-    train, test = binarise("train", grey.train), binarise("test", grey.test)
-    for counts, binary, labels in (
-        (params.TRAIN_IMAGES, train, grey.train_labels),
-        (params.TEST_IMAGES, test, grey.test_labels),
+        grey = sources.digits(sources.TRAIN_IMAGES["digits"])
+    binary, ink = {}, []
+    for split, values, labels, count in (
+        ("train", grey.train, grey.train_labels, sources.TRAIN_IMAGES[data.source]),
+        ("test", grey.test, grey.test_labels, sources.TEST_IMAGES[data.source]),
     ):
-        count = counts[data.source]
-        checks.shaped(files.BINARISED, binary, (count, images.PIXELS), np.dtype(np.uint8))
-        checks.among(files.BINARISED, binary, (0, 1))
-        checks.shaped(files.BINARISED, labels, (count,), np.dtype(np.int64))
-        checks.among(files.BINARISED, labels, tuple(range(10)))
-    files.write_arrays(
-        files.BINARISED,
-        {
-            "train": train,
-            "test": test,
-            "train_labels": grey.train_labels,
-            "test_labels": grey.test_labels,
-        },
-    )
-    files.write_csv(
-        files.INK,
-        _ink("train", train, grey.train_labels) + _ink("test", test, grey.test_labels),
-    )
+        if data.binarisation == "threshold":
+            binary[split] = images.binarise_threshold(values, data.threshold)
+        else:
+            rng = randomness.generator(seed, "binarise", split)
+            binary[split] = images.binarise_stochastic(values, rng)
+        shape = (count, images.PIXELS)
+        checks.require_shape(paths.BINARISED, binary[split], shape, np.dtype(np.uint8))
+        checks.require_values(paths.BINARISED, binary[split], (0, 1))
+        checks.require_shape(paths.BINARISED, labels, (count,), np.dtype(np.int64))
+        checks.require_values(paths.BINARISED, labels, tuple(range(10)))
+        ink.append(_measure_ink(split, binary[split], labels))
     first = np.unique(grey.test_labels, return_index=True)[1]
-    files.write_arrays(
-        files.EXAMPLES,
-        {"grey": grey.test[first], "binary": test[first], "image": first},
-    )
+    return {
+        paths.BINARISED: binary
+        | {"train_labels": grey.train_labels, "test_labels": grey.test_labels},
+        paths.INK: pd.concat(ink, ignore_index=True),
+        paths.EXAMPLES: {
+            "grey": grey.test[first],
+            "binary": binary["test"][first],
+            "image": first,
+        },
+    }
 
 
-def _ink(split: str, binary: np.ndarray, labels: np.ndarray) -> list[files.Record]:
-    ink = images.ink(binary)
+def _measure_ink(split: str, binary: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+    """The share of pixels that are on, in all images and by digit."""
     groups = {"all": np.full(len(labels), True)}
     groups |= {str(digit): labels == digit for digit in np.unique(labels)}
-    records = []
-    for digit, members in groups.items():
-        mean, standard_error = scores.estimate(ink[members])
-        records.append(
-            {
-                "split": split,
-                "digit": digit,
-                "images": int(members.sum()),
-                "ink": mean,
-                "ink_se": standard_error,
-            }
-        )
-    return records
-
-
-if __name__ == "__main__":
-    main(run)
+    ink = images.ink(binary)
+    return pd.DataFrame(
+        {"split": split, "digit": digit, "images": members.sum()}
+        | scores.estimates({"ink": ink[members]})
+        for digit, members in groups.items()
+    )

@@ -1,103 +1,91 @@
 """Compare the meta-task networks with the exact Bayesian predictor."""
 
-import numpy as np
+import functools
+from pathlib import Path
+from typing import Any
 
-from pipeline import (
-    bounds,
-    checks,
-    comparison,
-    dirichlet,
-    files,
-    model_file,
-    network,
-    params,
-    prediction,
-    randomness,
-)
-from pipeline.stages import main
+import numpy as np
+import pandas as pd
+
+from pipeline import paths
+from pipeline.core import prediction, randomness
+from pipeline.files import models
+from pipeline.meta import excess
+from pipeline.meta.source import KnownP, Predictor, Source
+from pipeline.params.sections import MetaComparison, MetaModel, MetaTraining
+from pipeline.probes import bounds
+from pipeline.probes.tables import stack
+from pipeline.runtime import checks
+
+READS = ("seed", "threads", "meta.models", "meta.training", "meta.comparison")
 
 
 def run(
     seed: int,
-    threads: int,
-    meta_models: dict[str, params.MetaModel],
-    meta_training: params.MetaTraining,
-    meta_comparison: params.MetaComparison,
-) -> None:
-    """Write the comparison, the exact bounds, and a sequence of each kind to look at."""
-    network.use_threads(threads)
-    # Both priors of the write-up, each once; and the p that comes from no prior.
-    priors = list(dict.fromkeys(model.alpha for model in meta_models.values()))
-    table: list[files.Record] = []
-    bias: list[files.Record] = []
+    tasks: dict[str, MetaModel],
+    training: MetaTraining,
+    comparison: MetaComparison,
+) -> dict[Path, Any]:
+    """The comparison, the exact bounds, and a sequence of each kind to look at."""
+    fixed = np.array(comparison.fixed)
+    compared: list[dict[str, Any]] = []
+    bias: dict[tuple, pd.DataFrame] = {}
     pictured: dict[str, np.ndarray] = {}
-    for name, own in meta_models.items():
-        model = model_file.read(files.meta_model(name))
-        kinds: dict[str, tuple[float, ...] | None] = {
-            _label("dirichlet", alpha): alpha for alpha in priors
+    limits: dict[str, pd.DataFrame] = {}
+    for name, task in tasks.items():
+        own = Source(task.alpha, task.reset_every)
+        limits[name] = bounds.expected_scores(own)
+        # The priors of all models, each once; and the p that comes from no prior.
+        kinds: dict[str, Source | KnownP] = {
+            identifier("dirichlet", other.alpha): Source(other.alpha, own.reset_every)
+            for other in tasks.values()
         }
-        kinds |= {_label("fixed", meta_comparison.fixed): None}
-        for kind, alpha in kinds.items():
+        kinds[identifier("fixed", comparison.fixed)] = KnownP(fixed, own.reset_every)
+        predictors: dict[str, Predictor] = {
+            "network": functools.partial(
+                prediction.log_p_next, models.read(paths.meta_model(name))
+            ),
+            "exact": own.log_p_next,
+        }
+        for kind, source in kinds.items():
             print(f"{name} on {kind}", flush=True)
-            sequences = _draw(
-                randomness.generator(seed, "comparison", name, kind),
-                alpha,
-                meta_comparison,
-                meta_training.steps,
-                own.reset_every,
+            rng = randomness.generator(seed, "comparison", name, kind)
+            characters, _ = source.draw(rng, comparison.sequences, training.steps)
+            log_p = {
+                which: predict(characters).astype(np.float64)
+                for which, predict in predictors.items()
+            }
+            key = {"model": name, "sequences": kind, "own_prior": int(source == own)}
+            compared.append(
+                key
+                | {"count": len(characters)}
+                | excess.compare(log_p["network"], log_p["exact"], characters)
             )
-            learned = prediction.log_p_next(model, sequences).astype(np.float64)
-            exact = dirichlet.posterior_predictive(sequences, own.alpha, own.reset_every)
-            is_own = alpha == own.alpha
-            key = {"model": name, "sequences": kind, "own_prior": int(is_own)}
-            table.append(
-                {**key, "count": len(sequences)}
-                | comparison.against_exact(learned, exact, sequences)
+            bias[tuple(key.values())] = excess.bias_by_symbol(
+                log_p["network"], log_p["exact"], characters
             )
-            bias += [
-                {**key, **record}
-                for record in comparison.bias_by_symbol(learned, exact, sequences)
-            ]
-            if is_own or alpha is None:
-                which = "own" if is_own else "fixed"
-                pictured |= {
-                    f"{name}-{which}-characters": sequences[0],
-                    f"{name}-{which}-network": np.exp(learned[0]),
-                    f"{name}-{which}-exact": np.exp(exact[0]),
-                }
-    limits: list[files.Record] = [
-        {"model": name} | row
-        for name, model in meta_models.items()
-        for row in bounds.bounds(model.alpha, model.reset_every)
-    ]
-    files.write_csv(files.COMPARISON, table)
-    files.write_csv(files.BOUNDS, limits)
-    files.write_csv(files.BIAS, bias)
-    for part, array in pictured.items():
-        if not part.endswith("characters"):
-            checks.normalised(files.PREDICTIONS, array)
-    files.write_arrays(files.PREDICTIONS, pictured)
+            if source == own or isinstance(source, KnownP):
+                label = f"{name}-{'own' if source == own else 'fixed'}"
+                pictured[f"{label}-characters"] = characters[0]
+                for which in predictors:
+                    p = pictured[f"{label}-{which}"] = np.exp(log_p[which][0])
+                    checks.require_normalised(paths.PREDICTIONS, p)
+    return {
+        paths.COMPARISON: pd.DataFrame(compared),
+        paths.BOUNDS: stack(limits, "model"),
+        paths.ATTAINABLE: stack(
+            {name: bounds.attainable(by, training.steps) for name, by in limits.items()},
+            "model",
+        ),
+        paths.BIAS: stack(bias, *key),
+        paths.PREDICTIONS: pictured,
+    }
 
 
-def _label(kind: str, values: tuple[float, ...]) -> str:
+def identifier(kind: str, values: tuple[float, ...]) -> str:
+    """Identifies a kind of sequences in tables, and its stream of random numbers.
+
+    Never reword it: it is a purpose of `randomness.stream`, and another purpose draws other
+    sequences.
+    """
     return f"{kind}({' '.join(f'{value:g}' for value in values)})"
-
-
-def _draw(
-    rng: np.random.Generator,
-    alpha: tuple[float, ...] | None,
-    comparison: params.MetaComparison,
-    steps: int,
-    reset_every: int,
-) -> np.ndarray:
-    count = comparison.sequences
-    if alpha is None:
-        shape = (count, dirichlet.periods(steps, reset_every), len(comparison.fixed))
-        p = np.broadcast_to(np.asarray(comparison.fixed, float), shape)
-    else:
-        p = dirichlet.draw_probabilities(rng, alpha, count, steps, reset_every)
-    return dirichlet.draw_sequences(rng, p, steps, reset_every)
-
-
-if __name__ == "__main__":
-    main(run)

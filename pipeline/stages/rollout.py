@@ -1,138 +1,90 @@
 """Continue masked test images with every snapshot and with baselines."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from pipeline import (
-    baselines,
-    checks,
-    examples,
-    files,
-    model_file,
-    network,
-    params,
-    prediction,
-    randomness,
-    scores,
-)
-from pipeline.stages import main
+from pipeline import paths
+from pipeline.core import prediction, randomness, scores
+from pipeline.files import formats, models
+from pipeline.params import sections
+from pipeline.pixels import baselines, gallery
+from pipeline.runtime import checks
 
-# The snapshot whose continuations are pictured; as in the write-up twelve examples, three
-# of each kind, and as in its assignment five samples of each.
+READS = ("seed", "threads", "rollout")
+
+# The snapshot whose continuations are shown. As in the write-up there are twelve examples,
+# three of each kind, and as in its assignment five samples of each.
 SHOWN, PICTURES, SAMPLES_SHOWN = "final", 3, 5
 
 
-def run(seed: int, threads: int, rollout: params.Rollout) -> None:
-    """Write scores by horizon and by step, and the chosen examples."""
-    network.use_threads(threads)
-    data = files.read_arrays(files.BINARISED)
-    images = data["test"][: rollout.images]
-    first = rollout.first_pixel
-    truth = images[:, first:]
-
-    horizons: list[files.Record] = []
-    steps: list[files.Record] = []
-    for predictor, strategy, pixels, log_p in _continuations(
+def run(seed: int, rollout: sections.Rollout) -> dict[Path, Any]:
+    """Scores by horizon and by step, and the chosen images."""
+    data = formats.read_arrays(paths.BINARISED, "train", "test", "test_labels")
+    images, first = data["test"][: rollout.images], rollout.first_pixel
+    horizons, steps = [], []
+    for predictor, strategy, pixels, nats in _continue(
         seed, rollout, data["train"], images
     ):
         print(f"scoring {predictor} {strategy}", flush=True)
-        accuracy, nats = scores.of_continuations(pixels, log_p, truth)
+        right = (pixels == images[:, None, first:]).mean(axis=1)
+        # The layout decides the order of summation, and so the last digits.
+        nats = np.ascontiguousarray(nats.swapaxes(1, 2)).mean(axis=2)
         key = {"predictor": predictor, "strategy": strategy}
         for horizon in rollout.horizons:
-            right = scores.estimate(accuracy[:, :horizon].mean(axis=1))
-            loss = scores.estimate(nats[:, :horizon].mean(axis=1))
-            horizons.append(
-                {
-                    **key,
-                    "horizon": horizon,
-                    "images": len(images),
-                    "accuracy": right.mean,
-                    "accuracy_se": right.standard_error,
-                    "cross_entropy": loss.mean,
-                    "cross_entropy_se": loss.standard_error,
-                }
-            )
-        for step, (right, loss) in enumerate(
-            zip(accuracy.mean(axis=0), nats.mean(axis=0)), start=1
-        ):
-            steps.append({**key, "step": step, "accuracy": right, "cross_entropy": loss})
+            by_image = {
+                "accuracy": right[:, :horizon].mean(axis=1),
+                "cross_entropy": nats[:, :horizon].mean(axis=1),
+            }
+            row = key | {"horizon": horizon, "images": len(images)}
+            horizons.append(row | scores.estimates(by_image))
+        by_step = {"accuracy": right.mean(axis=0), "cross_entropy": nats.mean(axis=0)}
+        ahead = range(1, right.shape[1] + 1)
+        steps.append(pd.DataFrame(key | {"step": ahead} | by_step))
         if (predictor, strategy) == (SHOWN, "argmax"):
-            argmax, argmax_accuracy = pixels[:, 0], accuracy.mean(axis=1)
+            argmax, accuracy = pixels[:, 0], right.mean(axis=1)
         elif (predictor, strategy) == (SHOWN, "sample"):
             samples, variance = pixels, pixels.var(axis=1).mean(axis=1)
-
-    chosen = examples.of_rollouts(argmax_accuracy, variance, PICTURES)
-    shown = np.concatenate(list(chosen.values()))
     for continued in (argmax, samples):
-        checks.among(files.ROLLOUT_GALLERY, continued, (0, 1))
-    files.write_arrays(
-        files.ROLLOUT_GALLERY,
-        {
-            "kind": np.repeat(list(chosen), [len(kind) for kind in chosen.values()]),
-            "image": shown,
-            "truth": images[shown],
-            "argmax": argmax[shown],
-            "samples": samples[shown, :SAMPLES_SHOWN],
-            "accuracy": argmax_accuracy[shown],
-            "variance": variance[shown],
-        },
-    )
-    files.write_csv(
-        files.ROLLOUT_IMAGES,
-        [
-            {"image": image, "digit": digit, "argmax_accuracy": right, "variance": spread}
-            for image, (digit, right, spread) in enumerate(
-                zip(data["test_labels"], argmax_accuracy, variance)
-            )
-        ],
-    )
-    files.write_csv(files.HORIZONS, horizons)
-    files.write_csv(files.STEPS_AHEAD, steps)
-
-
-def _continuations(
-    seed: int, rollout: params.Rollout, train: np.ndarray, images: np.ndarray
-) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
-    """Predictor, strategy, pixels (N, samples, unknown), log p of both values."""
-    first = rollout.first_pixel
-    known = images[:, :first]
-    unknown = images.shape[1] - first
-    train_truth = train[:, first:]
-    guesses = {
-        "all_zero": (baselines.all_zero(train, first), baselines.all_zero(images, first)),
-        "copy_left": (
-            baselines.copy_left(train, first),
-            baselines.copy_left(images, first),
-        ),
-        "copy_above": (
-            baselines.copy_above(train, first),
-            baselines.copy_above(images, first),
-        ),
-        "training_majority": (
-            baselines.majority(train, first, len(train)),
-            baselines.majority(train, first, len(images)),
+        checks.require_values(paths.ROLLOUT_GALLERY, continued, (0, 1))
+    by_image = {
+        "image": range(len(images)),
+        "digit": data["test_labels"][: len(images)].astype(str),
+        "argmax_accuracy": accuracy,
+        "variance": variance,
+    }
+    return {
+        paths.HORIZONS: pd.DataFrame(horizons),
+        paths.STEPS_AHEAD: pd.concat(steps, ignore_index=True),
+        paths.ROLLOUT_IMAGES: pd.DataFrame(by_image),
+        paths.ROLLOUT_GALLERY: gallery.show_rollouts(
+            images, argmax, samples[:, :SAMPLES_SHOWN], accuracy, variance, PICTURES
         ),
     }
-    for name, (on_train, guess) in guesses.items():
-        log_p = baselines.log_p_of_guess(on_train, train_truth, guess)
-        yield name, "baseline", guess[:, None], log_p[:, None]
 
-    half = np.full((len(images), 1, unknown), 0.5, np.float32)
+
+def _continue(
+    seed: int, rollout: sections.Rollout, train: np.ndarray, images: np.ndarray
+) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
+    """Predictor, strategy, pixels (N, samples, unknown), -log p of the true pixels."""
+    first = rollout.first_pixel
+    truth = images[:, None, first:]
+    for name, guess, log_p in baselines.predict(train, images, first):
+        yield name, "baseline", guess[:, None], scores.nats(log_p[:, None], truth)
+
     # The same numbers for every snapshot, so that their differences are not noise.
     uniform = randomness.generator(seed, "rollout").random(
-        (len(images), rollout.samples, unknown), np.float32
+        (len(images), rollout.samples, truth.shape[-1]), np.float32
     )
-    snapshots = [str(row["snapshot"]) for row in files.read_csv(files.SNAPSHOT_SCORES)]
-    models = [model_file.read(files.pixel_model(name)) for name in snapshots]
-    likeliest = prediction.rollout(models, known, half)
-    drawn = prediction.rollout(models, known, uniform)
-    for number, (name, model) in enumerate(zip(snapshots, models)):
+    half = np.full_like(truth, 0.5, np.float32)
+    model = models.read(paths.pixel_model(SHOWN))
+    for name in formats.read_table(paths.SNAPSHOT_SCORES)["snapshot"]:
+        # One network takes the weights of every snapshot, so that it is compiled once.
+        model.set_weights(models.read(paths.pixel_model(name)).get_weights())
         log_p = prediction.log_p_next(model, images)[:, None, first:]
-        yield name, "teacher_forced", log_p.argmax(axis=-1), log_p
-        yield name, "argmax", *likeliest[number]
-        yield name, "sample", *drawn[number]
-
-
-if __name__ == "__main__":
-    main(run)
+        yield name, "teacher_forced", log_p.argmax(axis=-1), scores.nats(log_p, truth)
+        yield name, "argmax", *prediction.rollout(model, images, half)
+        yield name, "sample", *prediction.rollout(model, images, uniform)

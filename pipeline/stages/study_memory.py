@@ -1,75 +1,73 @@
 """What hidden units are worth: networks of several sizes for one prior and period."""
 
-import dataclasses
+from pathlib import Path
+from typing import Any
 
-import numpy as np
+import pandas as pd
 
-from pipeline import (
-    comparison,
-    dirichlet,
-    files,
-    metatask,
-    network,
-    params,
-    prediction,
-    randomness,
+from pipeline import paths
+from pipeline.core import prediction, randomness
+from pipeline.meta import excess, networks
+from pipeline.meta.source import Source
+from pipeline.params.sections import Memory, MetaTraining, Optimiser
+
+READS = (
+    "seed",
+    "threads",
+    "meta.training",
+    "meta.optimiser.tuned",
+    "studies.sequences",
+    "studies.memory",
 )
-from pipeline.stages import main
+KEYS = {"prior": str, "reset_every": int}
 
 
 def run(
+    seed: int,
+    training: MetaTraining,
+    recipe: Optimiser,
+    count: int,
+    memory: Memory,
+    *,
     prior: str,
     reset_every: int,
-    seed: int,
-    threads: int,
-    meta_training: params.MetaTraining,
-    meta_optimiser_tuned: params.Optimiser,
-    studies_sequences: int,
-    studies_memory: params.Memory,
-) -> None:
-    """Write the excess of each size after the same training."""
-    network.use_threads(threads)
-    alpha = params.pick(studies_memory.priors, "studies.memory.priors", prior)
-    if reset_every not in studies_memory.reset_every:
-        allowed = ", ".join(map(str, studies_memory.reset_every))
-        raise ValueError(f"RESET_EVERY: got {reset_every}; allowed: {allowed}")
-    steps = meta_training.steps
-    purpose = (prior, str(reset_every))
+) -> dict[Path, Any]:
+    """The excess of each size after the same training."""
+    _require("PRIOR", prior, memory.priors)
+    _require("RESET_EVERY", reset_every, memory.reset_every)
+    source, purpose = Source(memory.priors[prior], reset_every), (prior, str(reset_every))
     rng = randomness.generator(seed, "memory test", *purpose)
-    p = dirichlet.draw_probabilities(rng, alpha, studies_sequences, steps, reset_every)
-    sequences = dirichlet.draw_sequences(rng, p, steps, reset_every)
-    exact = dirichlet.posterior_predictive(sequences, alpha, reset_every)
+    sequences, _ = source.draw(rng, count, training.steps)
+    exact = source.log_p_next(sequences)
 
-    table: list[files.Record] = []
-    for units in studies_memory.units:
-        settings = dataclasses.replace(meta_training, units=(units,))
+    table = []
+    for units in memory.units:
         name = f"{prior}-{reset_every}-{units}"
-        model = metatask.build(
-            len(alpha), settings, randomness.stream(seed, "weights", name), name
+        weights = randomness.stream(seed, "weights", name)
+        network = networks.build(
+            source.symbols, training.cell, (units,), training.dense, weights, name
         )
-        order = randomness.stream(seed, "train", name)
-        trainer = metatask.trainer(model, meta_optimiser_tuned)
-        batches = meta_optimiser_tuned.batches
-        for _ in metatask.train(trainer, alpha, reset_every, settings, batches, order):
+        for _ in networks.train(
+            networks.trainer(network, **vars(recipe)),
+            source,
+            batches=recipe.batches,
+            batch_size=training.batch_size,
+            steps=training.steps,
+            seed=randomness.stream(seed, "train", name),
+        ):
             pass
-        log_p = prediction.log_p_next(model, sequences).astype(np.float64)
-        excess = comparison.excess_per_symbol(log_p, exact)
-        whole = comparison.against_exact(log_p, exact, sequences)
+        log_p = prediction.log_p_next(network, sequences)
+        key = {"prior": prior, "reset_every": reset_every, "units": units}
         table.append(
-            {
-                "prior": prior,
-                "reset_every": reset_every,
-                "units": units,
-                "batches": batches,
-                "excess": excess.mean,
-                "excess_se": excess.standard_error,
-                "excess_per_character": whole["kl"],
-                "excess_per_character_se": whole["kl_se"],
-                "reset_accuracy": whole["reset_accuracy"],
-            }
+            key
+            | {"batches": recipe.batches}
+            | excess.expected(log_p, exact)
+            | {"reset_accuracy": excess.reset_accuracy(log_p, sequences)}
         )
-    files.write_csv(files.study_memory(prior, reset_every), table)
+    return {paths.study_memory(prior, reset_every): pd.DataFrame(table)}
 
 
-if __name__ == "__main__":
-    main(run)
+def _require(name: str, value: str | int, allowed: dict | tuple) -> None:
+    if value not in allowed:
+        values = ", ".join(map(str, allowed))
+        raise ValueError(f"{name}: got {value}; allowed: {values}")

@@ -1,95 +1,87 @@
 """Train one more network of a meta-task model by a recipe, and measure its excess."""
 
-import numpy as np
+import functools
+from itertools import chain
+from pathlib import Path
+from typing import Any
 
-from pipeline import (
-    comparison,
-    dirichlet,
-    files,
-    metatask,
-    network,
-    params,
-    prediction,
-    randomness,
+import numpy as np
+import pandas as pd
+
+from pipeline import paths
+from pipeline.core import prediction, randomness
+from pipeline.meta import excess, networks
+from pipeline.meta.source import KnownP, Predictor, Source
+from pipeline.params.sections import MetaModel, MetaTraining, Optimiser
+
+READS = (
+    "seed",
+    "threads",
+    "meta.models.{name}",
+    "meta.training",
+    "meta.optimiser.{recipe}",
+    "studies.sequences",
 )
-from pipeline.stages import main
+KEYS = {"name": str, "recipe": str, "repetition": int}
 
 # Points of the curves in each doubling of the mini-batches.
 POINTS_PER_DOUBLING = 2
 
 
 def run(
+    seed: int,
+    task: MetaModel,
+    training: MetaTraining,
+    optimiser: Optimiser,
+    count: int,
+    *,
     name: str,
     recipe: str,
     repetition: int,
-    seed: int,
-    threads: int,
-    meta_model: params.MetaModel,
-    meta_training: params.MetaTraining,
-    optimiser: params.Optimiser,
-    studies_sequences: int,
-) -> None:
-    """Write the excess while training, and the trained network's regret at each step."""
-    network.use_threads(threads)
-    alpha, reset_every = meta_model.alpha, meta_model.reset_every
-    steps = meta_training.steps
+) -> dict[Path, Any]:
+    """The excess while training, and the trained network's regret at each step."""
+    source, steps = Source(task.alpha, task.reset_every), training.steps
     # The same sequences for all repetitions and recipes, so that they differ by the
     # networks alone.
     rng = randomness.generator(seed, "study test", name)
-    p = dirichlet.draw_probabilities(rng, alpha, studies_sequences, steps, reset_every)
-    sequences = dirichlet.draw_sequences(rng, p, steps, reset_every)
-    exact = dirichlet.posterior_predictive(sequences, alpha, reset_every)
+    sequences, p = source.draw(rng, count, steps)
+    exact = source.log_p_next(sequences)
 
     purpose = (name, recipe, str(repetition))
-    model = metatask.build(
-        len(alpha), meta_training, randomness.stream(seed, "weights", *purpose), name
+    weights = randomness.stream(seed, "weights", *purpose)
+    network = networks.build(
+        source.symbols, training.cell, training.units, training.dense, weights, name
     )
-    curve: list[files.Record] = []
-
-    def record(batch: int) -> np.ndarray:
-        log_p = prediction.log_p_next(model, sequences).astype(np.float64)
-        excess = comparison.excess_per_symbol(log_p, exact)
-        whole = comparison.against_exact(log_p, exact, sequences)
-        curve.append(
-            {
-                "batch": batch,
-                "excess": excess.mean,
-                "excess_se": excess.standard_error,
-                "excess_per_character": whole["kl"],
-                "excess_per_character_se": whole["kl_se"],
-            }
-        )
-        return log_p
-
-    shown = set(logarithmic(optimiser.batches))
-    record(0)
-    order = randomness.stream(seed, "train", *purpose)
-    trainer = metatask.trainer(model, optimiser)
-    for done in metatask.train(
-        trainer, alpha, reset_every, meta_training, optimiser.batches, order
-    ):
+    predict = functools.partial(prediction.log_p_next, network)
+    curve: list[dict[str, Any]] = []
+    shown = {0, *logarithmic(optimiser.batches)}
+    training_run = networks.train(
+        networks.trainer(network, **vars(optimiser)),
+        source,
+        batches=optimiser.batches,
+        batch_size=training.batch_size,
+        steps=steps,
+        seed=randomness.stream(seed, "train", *purpose),
+    )
+    for done in chain([0], training_run):
         if done in shown:
-            log_p = record(done)
-    regret = comparison.regret(log_p, exact, dirichlet.log_known(p, steps, reset_every))
-    # Nothing but symbol 1 between the resets: does it react faster than exact Bayes?
-    only_1 = np.minimum(np.arange(steps) % reset_every, 1).astype(np.uint8)[None]
-    in_a_row = {
-        "only_1_network": prediction.log_p_next(model, only_1),
-        "only_1_exact": dirichlet.posterior_predictive(only_1, alpha, reset_every),
-    }
-    for row in regret:
-        for column, values in in_a_row.items():
-            row[column] = float(np.exp(values[0, int(row["step"]), 1]))
+            log_p = predict(sequences)
+            curve.append({"batch": done} | excess.expected(log_p, exact))
     print(f"{name} {recipe} {repetition}: excess {curve[-1]['excess']:.6f} nats per symbol")
-    files.write_csv(files.study_curve(name, recipe, repetition), curve)
-    files.write_csv(files.study_regret(name, recipe, repetition), regret)
+
+    known = KnownP(p, source.reset_every).log_p_next(sequences)
+    regret = excess.regret(log_p, exact, known)
+    # Does the network react faster than exact Bayes?
+    predictors: dict[str, Predictor] = {"network": predict, "exact": source.log_p_next}
+    for which, predictor in predictors.items():
+        regret[f"only_1_{which}"] = excess.p_symbol_1(predictor, source.reset_every, steps)
+    return {
+        paths.study_curve(name, recipe, repetition): pd.DataFrame(curve),
+        paths.study_regret(name, recipe, repetition): regret,
+    }
 
 
 def logarithmic(last: int) -> list[int]:
     """Whole numbers from 1 to `last`, evenly spaced on a logarithmic scale."""
     count = int(POINTS_PER_DOUBLING * np.log2(last)) + 1
     return sorted({int(number) for number in np.geomspace(1, last, count).round()})
-
-
-if __name__ == "__main__":
-    main(run)

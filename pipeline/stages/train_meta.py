@@ -1,111 +1,81 @@
-"""Train the network of one meta-task model; exact Bayes stands beside its curves."""
+"""Train the network of one meta-task model, and compare its curves with exact Bayes."""
 
-from itertools import islice
+import functools
+from pathlib import Path
+from typing import Any
 
-import numpy as np
+import pandas as pd
 
-from pipeline import (
-    checkpoints,
-    dirichlet,
-    files,
-    metatask,
-    model_file,
-    network,
-    params,
-    prediction,
-    randomness,
-    scores,
+from pipeline import paths
+from pipeline.core import parallel, prediction, randomness
+from pipeline.files import models
+from pipeline.meta import excess, networks
+from pipeline.meta.source import Source
+from pipeline.params.sections import MetaModel, MetaTraining, Optimiser
+from pipeline.runtime import checkpoints
+
+READS = (
+    "seed",
+    "threads",
+    "meta.models.{name}",
+    "meta.training",
+    "meta.optimiser.published",
 )
-from pipeline.stages import main
+KEYS = {"name": str}
 
 
 def run(
-    name: str,
-    seed: int,
-    threads: int,
-    meta_model: params.MetaModel,
-    meta_training: params.MetaTraining,
-    meta_optimiser_published: params.Optimiser,
-) -> None:
-    """Write the trained model and its curves."""
-    network.use_threads(threads)
-    settings, recipe = meta_training, meta_optimiser_published
-    alpha, reset_every = meta_model.alpha, meta_model.reset_every
-
-    def fresh(purpose: str, count: int) -> np.ndarray:
-        """The first `count` sequences of a stream of batches."""
-        batches = dirichlet.draw_batches(
-            randomness.stream(seed, purpose, name),
-            alpha,
-            settings.batch_size,
-            settings.steps,
-            reset_every,
-        )
-        needed = -(-count // settings.batch_size)
-        return np.concatenate(list(islice(batches, needed)))[:count]
-
+    seed: int, task: MetaModel, training: MetaTraining, recipe: Optimiser, *, name: str
+) -> dict[Path, Any]:
+    """The trained network and its curves."""
+    source = Source(task.alpha, task.reset_every)
+    sizes = {"batch_size": training.batch_size, "steps": training.steps}
     # The training curve is of the sequences that training begins with.
-    sets = {
-        "train": fresh("train", settings.train_sequences),
-        "test": fresh("test", settings.test_sequences),
+    counts = {"train": training.train_sequences, "test": training.test_sequences}
+    sequences = {
+        which: source.first_sequences(count, randomness.stream(seed, which, name), **sizes)
+        for which, count in counts.items()
     }
-    exact = {
-        which: scores.evaluate(
-            dirichlet.posterior_predictive(sequences, alpha, reset_every), sequences
-        )
-        for which, sequences in sets.items()
-    }
-
-    model = metatask.build(
-        len(alpha), settings, randomness.stream(seed, "weights", name), name
+    weights = randomness.stream(seed, "weights", name)
+    network = networks.build(
+        source.symbols, training.cell, training.units, training.dense, weights, name
     )
-    curves: list[files.Record] = []
+    predict = functools.partial(prediction.log_p_next, network)
+    exact = excess.losses(source.log_p_next, sequences, "exact_")
+    curves: list[dict[str, Any]] = []
 
     def record(batch: int) -> None:
-        row: files.Record = {"batch": batch}
-        for which, sequences in sets.items():
-            log_p = prediction.log_p_next(model, sequences)
-            loss, accuracy = scores.evaluate(log_p, sequences)
-            row |= {f"{which}_loss": loss.mean, f"{which}_accuracy": accuracy.mean}
-        for which, (loss, accuracy) in exact.items():
-            row |= {
-                f"exact_{which}_loss": loss.mean,
-                f"exact_{which}_accuracy": accuracy.mean,
-            }
-        curves.append(row)
+        curves.append({"batch": batch} | excess.losses(predict, sequences) | exact)
 
-    trainer = metatask.trainer(model, recipe)
+    trainer = networks.trainer(network, **vars(recipe))
     checkpoint = checkpoints.Checkpoint(
-        f"train_meta-{name}", "batch", seed, threads, meta_model, settings, recipe
+        f"train_meta-{name}", "batch", seed, parallel.threads(), task, training, recipe
     )
     progress = checkpoint.load()
     if progress:
         trainer.restore(progress.state)
-        curves += progress.records["curves"]
+        curves += progress.tables["curves"]
     else:
         record(0)
-    for done in metatask.train(
+    for done in networks.train(
         trainer,
-        alpha,
-        reset_every,
-        settings,
-        recipe.batches,
-        randomness.stream(seed, "train", name),
-        progress.done if progress else 0,
+        source,
+        batches=recipe.batches,
+        seed=randomness.stream(seed, "train", name),
+        done=progress.done if progress else 0,
+        **sizes,
     ):
-        if done % settings.evaluate_every == 0 or done == recipe.batches:
+        if done % training.evaluate_every == 0 or done == recipe.batches:
             record(done)
-            records = {"curves": curves}
-            checkpoint.save(checkpoints.Progress(done, trainer.state(), records, {}))
-    last = curves[-1]
+            tables = {"curves": curves}
+            checkpoint.save(checkpoints.Progress(done, trainer.state(), tables, {}))
     print(
-        f"{name}: test loss {last['test_loss']:.4f}, exact Bayes "
-        f"{last['exact_test_loss']:.4f} nats per character",
+        f"{name}: test loss {curves[-1]['test_loss']:.4f}, exact Bayes "
+        f"{curves[-1]['exact_test_loss']:.4f} nats per character",
         flush=True,
     )
-    model_file.write(files.meta_model(name), model)
-    files.write_csv(files.meta_curves(name), curves)
-
-
-if __name__ == "__main__":
-    main(run)
+    path = paths.meta_model(name)
+    return {
+        path: models.encode(path, network),
+        paths.meta_curves(name): pd.DataFrame(curves),
+    }

@@ -1,0 +1,93 @@
+"""Faults of files between two stages: missing, damaged, or something else.
+
+A reader notices a .npz or .keras archive whose bytes do not have its check sums, or that
+lacks an array; and a table that is cut off, has lines of several lengths, or cells of the
+wrong type. It cannot notice another file that is whole: with one digit, line or column of a
+table changed, or another network. DVC does (`dvc.changes`).
+"""
+
+import csv
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from faults import harness
+from pipeline import paths
+
+Damage = Callable[[bytes], bytes]
+
+
+def flip(content: bytes, place: int) -> bytes:
+    """The content with one bit flipped, in the byte at a place."""
+    changed = bytearray(content)
+    changed[place] ^= 1
+    return bytes(changed)
+
+
+def in_table(change: Callable[[list[list[str]]], object]) -> Damage:
+    """Damage of a CSV file, as a change of its lines, which are lists of cells."""
+
+    def changed(content: bytes) -> bytes:
+        lines, file = list(csv.reader(io.StringIO(content.decode()))), io.StringIO()
+        change(lines)
+        csv.writer(file, lineterminator="\n").writerows(lines)
+        return file.getvalue().encode()
+
+    return changed
+
+
+OF_ANY_FILE: dict[str, Damage] = {
+    "empty": lambda content: b"",
+    "truncated": lambda content: content[: len(content) // 2],
+    "a byte short": lambda content: content[:-1],
+    "zeros": lambda content: bytes(len(content)),
+    "HTML": lambda content: b"<html><body>404 Not Found</body></html>\n",
+    "doubled": lambda content: content + content,
+    "a bit flipped": lambda content: flip(content, len(content) // 2),
+}
+OF_ARCHIVES = OF_ANY_FILE | {
+    # In the name of the last member, as the directory at the end has it.
+    "a bit of its directory flipped": lambda content: flip(content, -25),
+}
+OF_TABLES = OF_ANY_FILE | {
+    "a bit flipped": in_table(lambda lines: lines[-1].__setitem__(-1, "1o2")),
+    "an infinite number": in_table(lambda lines: lines[-1].__setitem__(-1, "inf")),
+    "a cell less": in_table(lambda lines: lines[-1].pop()),
+    "a cell too many": in_table(lambda lines: lines[-1].append("1")),
+    "its header alone": in_table(lambda lines: lines.__delitem__(slice(1, None))),
+}
+
+# Files of every format, each with a stage that reads it.
+READ = (
+    (paths.BINARISED, "rollout"),
+    (paths.pixel_model("final"), "inpaint"),
+    (paths.meta_model("M1"), "compare_bayes"),
+    (paths.PREDICTIONS, "report"),
+    (paths.SNAPSHOT_SCORES, "inpaint"),
+    (paths.COMPARISON, "report"),
+)
+
+
+def inputs(scratch: Path) -> harness.Faults:
+    """The stage ends with a line that names the file, or the damage changes no result."""
+    project = harness.project(scratch)
+
+    def attempt(path: Path, command: str, damaged: Damage | None) -> None:
+        folder = project.copy_without(command)
+        target, whole = folder / path, (folder / path).read_bytes()
+        if damaged:
+            target.write_bytes(damaged(whole))
+        else:
+            target.unlink()
+        ended = harness.run(folder, command)
+        target.write_bytes(whole)
+        if ended.code:
+            assert ended.error().startswith(f"{path}: "), ended.said
+        project.check(folder, command, "absent" if ended.code else "complete")
+        shutil.rmtree(folder)
+
+    for path, command in READ:
+        kinds = OF_TABLES if path.suffix == ".csv" else OF_ARCHIVES
+        for name, damaged in {"missing": None, **kinds}.items():
+            yield f"{path}, {name}", attempt, path, command, damaged

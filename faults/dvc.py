@@ -1,0 +1,224 @@
+"""Faults that DVC meets: it is killed, its cache is damaged, results are changed."""
+
+import contextlib
+import functools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+from ruamel.yaml import YAML
+
+from faults import damage, harness
+from faults.harness import ROOT
+from pipeline import paths
+from pipeline.commands import demo
+from pipeline.params import loading
+from tests import tiny
+
+yaml = YAML(typ="safe", pure=True)
+
+
+def new_project(scratch: Path, changes: dict[str, Any]) -> Path:
+    """A small project with this one's code and graph."""
+    place = Path(tempfile.mkdtemp(dir=scratch))
+    with contextlib.chdir(ROOT):
+        demo.prepare(place, tiny.CHANGES, changes)
+    return place
+
+
+@functools.cache
+def finished_project(scratch: Path) -> Path:
+    """A small project in which the first stages have run; to be copied."""
+    place = new_project(scratch, {})
+    end(start(place, "repro", "binarise", "train_meta@M1"))
+    return place
+
+
+def start(place: Path, *arguments: str, module: str = "dvc") -> subprocess.Popen:
+    """Start DVC, or another module, in a project."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PATH": path},
+    )
+
+
+def end(process: subprocess.Popen, fails: bool = False) -> str:
+    """Wait for the end of what was started, and return what it said."""
+    said, _ = process.communicate()
+    assert bool(process.returncode) == fails, said
+    return said
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    """Wait for a condition, at most a minute, and return its value."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
+def wait_for_death(process: psutil.Process) -> None:
+    """Wait for the end of a process, even if nobody asks for its status."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        wait_for(lambda: process.status() == psutil.STATUS_ZOMBIE)
+
+
+def writers(scratch: Path) -> harness.Faults:
+    """No trainer outlives its DVC, and no second one starts beside it."""
+    # Long enough to be caught at it.
+    long = {"pixels": {"epochs": 1000, "batch_size": 4}}
+
+    def train(place: Path) -> tuple[subprocess.Popen, psutil.Process]:
+        dvc = start(place, "repro", "train_pixels")
+        lock = place / paths.LOCKS / "train_pixels.lock"
+        trainer = wait_for(lambda: lock.exists() and lock.read_text().strip())
+        return dvc, psutil.Process(int(trainer))
+
+    def killed() -> None:
+        place = new_project(scratch, long)
+        dvc, trainer = train(place)
+        assert trainer in psutil.Process(dvc.pid).children(recursive=True)
+        dvc.kill()
+        dvc.communicate()
+        wait_for_death(trainer)
+        # The next one is not held up by what the dead one held.
+        dvc, trainer = train(place)
+        dvc.terminate()
+        wait_for_death(trainer)
+
+    def twice() -> None:
+        place = new_project(scratch, long)
+        dvc, trainer = train(place)
+        said = end(start(place, "repro", "train_pixels"), fails=True)
+        assert re.search(rf"\b({dvc.pid}|{trainer.pid})\b", said), said
+        said = end(start(place, "train_pixels", module="pipeline"), fails=True)
+        assert f"process {trainer.pid} runs the same stage here" in said, said
+        dvc.kill()
+        wait_for_death(trainer)
+
+    def side_by_side() -> None:
+        """The two branches of `make reproduce`, both stopped, and run again."""
+        branches = re.findall(r"dvc (--wait-for-lock .+)", (ROOT / "Makefile").read_text())
+        assert len(branches) == 2, branches
+        place = new_project(scratch, {})
+        stopped = [start(place, *branch.split()) for branch in branches]
+        wait_for(lambda: any((place / paths.CHECKPOINTS).glob("train_*")))
+        for dvc in stopped:
+            dvc.terminate()
+            dvc.communicate()
+        for dvc in [start(place, *branch.split()) for branch in branches]:
+            end(dvc)
+        # Neither has overwritten what the other wrote into dvc.lock.
+        made = set(yaml.load(place / "dvc.lock")["stages"])
+        assert made == set(yaml.load(ROOT / "dvc.lock")["stages"]) - {"report"}
+
+    yield "two branches, stopped and run again", side_by_side
+    yield "DVC alone is killed", killed
+    yield "DVC is started twice", twice
+
+
+def damaged_cache(scratch: Path) -> harness.Faults:
+    """A file in DVC's cache is damaged, but still read-only, so that DVC trusts it."""
+
+    def attempt(damaged: damage.Damage) -> None:
+        place = harness.copy(finished_project(scratch))
+        result, cache = place / paths.BINARISED, place / ".dvc/cache"
+        whole = result.read_bytes()
+        files = (path for path in cache.rglob("*") if path.is_file())
+        (cached,) = (path for path in files if path.read_bytes() == whole)
+        cached.chmod(0o644)
+        cached.write_bytes(damaged(whole))
+        cached.chmod(0o444)
+        result.unlink()
+        dvc = start(place, "repro", "train_pixels")
+        said, _ = dvc.communicate()
+        if dvc.returncode:
+            assert f"error: {paths.BINARISED}: not a whole .npz file" in said, said
+            assert "delete it and .dvc/cache, and run" in said, said
+            assert not (place / paths.PIXEL_HISTORY).exists()
+            result.unlink()
+            shutil.rmtree(cache)
+            end(start(place, "repro", "binarise"))
+        # Otherwise DVC has noticed it by itself, and run the stage again.
+        assert result.read_bytes() == whole
+
+    for name in ("empty", "truncated", "a bit flipped"):
+        yield name, attempt, damage.OF_ANY_FILE[name]
+
+
+def changes(scratch: Path) -> harness.Faults:
+    """A result is another one, but whole: DVC names it, and runs its stage again."""
+
+    def attempt(path: Path, stage: str, changed: damage.Damage) -> None:
+        place = harness.copy(finished_project(scratch))
+        whole = (place / path).read_bytes()
+        (place / path).write_bytes(changed(whole))
+        said = end(start(place, "status", stage))
+        assert re.search(rf"modified: +{path}", said), said
+        end(start(place, "repro", stage))
+        assert (place / path).read_bytes() == whole
+
+    def other(path: Path) -> damage.Damage:
+        return lambda _: (ROOT / path).read_bytes()
+
+    curves = paths.meta_curves("M1")
+    for path, name, changed in (
+        (curves, "another digit", lambda whole: damage.flip(whole, -2)),
+        (curves, "a line less", damage.in_table(list.pop)),
+        (curves, "a column less", damage.in_table(lambda lines: [*map(list.pop, lines)])),
+        (paths.meta_model("M1"), "another network", other(paths.meta_model("M3"))),
+        (paths.BINARISED, "other arrays", other(paths.EXAMPLES)),
+    ):
+        stage = "binarise" if path == paths.BINARISED else "train_meta@M1"
+        yield f"{path}, {name}", attempt, path, stage, changed
+
+
+def shells(scratch: Path) -> harness.Faults:
+    """Names in params.yaml that a shell or a path would take for something else."""
+
+    def attempt(name: str) -> None:
+        place = new_project(scratch, {})
+        settings = yaml.load(place / loading.FILE)
+        settings["meta"]["models"][name] = settings["meta"]["models"]["M1"]
+        yaml.dump(settings, place / loading.FILE)
+        # What a path made of the name would lead to.
+        victims = [place / "pwned.keras", place.parent / "pwned.keras"]
+        for victim in victims:
+            victim.write_text("here before")
+        before = set(scratch.rglob("*"))
+        for target in ("train_meta@M1", f"train_meta@{name}"):
+            said = end(start(place, "repro", "-s", target), fails=True)
+            assert ("meta.models" in said) == (target == "train_meta@M1"), said
+        made = set(scratch.rglob("*")) - before
+        strange = [
+            path for path in made if place not in path.parents or "pwned" in path.name
+        ]
+        assert not strange, strange
+        assert all(victim.read_text() == "here before" for victim in victims)
+
+    for name in (
+        "M1; touch pwned",
+        "$(touch pwned)",
+        "`touch pwned`",
+        "M1 && touch pwned",
+        "M1 | tee pwned",
+        "M1\ntouch pwned",
+        "../../../pwned",
+        "'; touch pwned; '",
+    ):
+        yield repr(name), attempt, name

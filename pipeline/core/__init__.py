@@ -1,0 +1,1 @@
+"""The recurrent network and what it predicts: arrays in, arrays out."""

@@ -1,0 +1,144 @@
+"""The one recurrent network of the project, and the shift that makes it causal.
+
+`logits[:, t]` is the prediction *of* element t *from* the elements before it. The shift
+below is the only place that implements this: all callers pass unshifted sequences.
+"""
+
+import functools
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def build(
+    *,
+    channels: int,
+    logits: int,
+    cell: str,
+    units: tuple[int, ...],
+    dense: tuple[int, ...],
+    seed: np.random.SeedSequence,
+    name: str,
+) -> keras.Model:
+    """A stack of recurrent layers, (ReLU, fully connected) for each of `dense`, logits.
+
+    With units (32,) and dense (64, 64) this is the write-up's network
+    Input - GRU(32) - ReLU - FC(64) - ReLU - FC(64) - output; as there, no activation
+    is between the last hidden layer and the output. Only stock Keras layers are used, so
+    that a saved model opens without this package.
+
+    The form and the initial weights of the GRU are those of 2018 (tf.nn.rnn_cell.GRUCell of
+    TensorFlow 1): the reset gate acts before the recurrent product, all matrices are
+    Glorot uniform, and both gates begin with bias one. That bias keeps the state over many
+    steps, so that the network finds the pixel above, 28 steps back, within the first epoch.
+    With Keras' defaults this takes three.
+
+    Args:
+        channels: size of an input element: 1 for pixels, K for one-hot symbols.
+        logits: outputs per step: 1 for a binary pixel, K for K symbols.
+        cell: "gru" or "lstm".
+        units: hidden units of each recurrent layer, first to last.
+        dense: units of each fully connected hidden layer, first to last.
+        seed: seeds the initial weights, independently for each matrix.
+        name: name of the model.
+
+    Returns:
+        A model from shifted elements (batch, time, channels) to (batch, time, logits).
+    """
+    # One number for each matrix; the initialisers keep no state, so nothing is global.
+    seeds = iter(seed.generate_state(2 * len(units) + len(dense) + 1).tolist())
+
+    def glorot() -> keras.Initializer:
+        return keras.initializers.GlorotUniform(seed=next(seeds))
+
+    inputs = keras.Input((None, channels), name="shifted")
+    hidden = inputs
+    for number, width in enumerate(units):
+        layer = _recurrent_layer(cell)(
+            width,
+            return_sequences=True,
+            kernel_initializer=glorot(),
+            recurrent_initializer=glorot(),
+            name=f"recurrent_{number}",
+        )
+        hidden = layer(hidden)
+        if cell == "gru":
+            # Keras orders the gates update, reset, candidate.
+            layer.cell.bias.assign(np.repeat([1.0, 1.0, 0.0], width))
+    for number, width in enumerate(dense):
+        hidden = keras.layers.ReLU(name=f"relu_{number}")(hidden)
+        hidden = keras.layers.Dense(
+            width, kernel_initializer=glorot(), name=f"dense_{number}"
+        )(hidden)
+    outputs = keras.layers.Dense(logits, kernel_initializer=glorot(), name="logits")(hidden)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _recurrent_layer(cell: str) -> Callable[..., keras.layers.RNN]:
+    if cell == "gru":
+        return functools.partial(keras.layers.GRU, reset_after=False)
+    return keras.layers.LSTM
+
+
+def encode(symbols: tf.Tensor | np.ndarray, channels: int) -> tf.Tensor:
+    """Symbols as the network sees them: a pixel as its value, a character as one-hot.
+
+    Args:
+        symbols: (...) integers in 0 .. K-1.
+        channels: 1 for pixels, K for one-hot.
+
+    Returns:
+        (..., channels) float32.
+    """
+    if channels == 1:
+        return tf.cast(symbols, tf.float32)[..., tf.newaxis]
+    return tf.one_hot(symbols, channels)
+
+
+def shift(elements: tf.Tensor) -> tf.Tensor:
+    """The network's input at t: the element at t - 1, and zeros at t = 0.
+
+    Args:
+        elements: (batch, time, channels) float32.
+
+    Returns:
+        Same shape and dtype.
+    """
+    return tf.pad(elements[:, :-1], [[0, 0], [1, 0], [0, 0]])
+
+
+def logits(model: keras.Model, symbols: tf.Tensor | np.ndarray) -> tf.Tensor:
+    """Logits (batch, time, L) of each of the symbols (batch, time) given those before."""
+    return model(shift(encode(symbols, model.input_shape[-1])))
+
+
+def initial_state(model: keras.Model, batch: int | tf.Tensor) -> list:
+    """The state before the first element: zeros for each recurrent layer."""
+    return [layer.cell.get_initial_state(batch) for layer in _recurrent(model)]
+
+
+def step(model: keras.Model, elements: tf.Tensor, state: list) -> tuple[tf.Tensor, list]:
+    """Advance the network by one element, carrying its state.
+
+    Args:
+        model: from `build`, or one loaded from a file.
+        elements: (batch, channels) float32, the element before the one to be predicted.
+        state: as returned by `initial_state` or by the step before.
+
+    Returns:
+        Logits (batch, L) of the next element, and the new state.
+    """
+    after: list = []
+    for layer in model.layers[1:]:
+        if isinstance(layer, keras.layers.RNN):
+            elements, new = layer.cell(elements, state[len(after)])
+            after.append(new)
+        else:
+            elements = layer(elements)
+    return elements, after
+
+
+def _recurrent(model: keras.Model) -> list[keras.layers.RNN]:
+    return [layer for layer in model.layers if isinstance(layer, keras.layers.RNN)]

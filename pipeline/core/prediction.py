@@ -1,0 +1,188 @@
+"""What the network says about sequences: conditionals, states, and what it generates."""
+
+import functools
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from jaxtyping import Bool, Float, Float32, UInt8
+
+from pipeline.core import fused, network, parallel, scores
+
+# Sequences that are computed together. Measured: with fewer, single operations cost more
+# than what they compute; more gain nothing. MNIST's sets are multiples of it, so that a
+# forward pass is compiled for one size only.
+ROWS = 1000
+# Elements of one forward pass: ROWS images of 784 pixels.
+ELEMENTS = 784_000
+
+
+def log_p_next(
+    model: keras.Model, symbols: UInt8[np.ndarray, "N T"]
+) -> Float[np.ndarray, "N T K"]:
+    """Log probability of each possible symbol at t given the symbols before t.
+
+    The same form as that of an exact predictor.
+
+    Args:
+        model: from `network.build`, or one loaded from a file.
+        symbols: values 0 .. K-1.
+
+    Returns:
+        float32, natural logarithms; K = 2 for a network with one logit.
+    """
+    if not len(symbols):  # Keras' LSTM would not take them
+        return np.empty((*symbols.shape, max(2, model.output_shape[-1])), np.float32)
+    logits, rows = _logits(model), _rows(model, symbols.shape[1])
+    chunks = (symbols[start : start + rows] for start in range(0, len(symbols), rows))
+    return np.concatenate(
+        parallel.side_by_side(
+            lambda chunk: scores.log_p_from_logits(logits(tf.constant(chunk)).numpy()),
+            chunks,
+        )
+    )
+
+
+def _rows(model: keras.Model, steps: int) -> int:
+    """How many sequences go through a model together.
+
+    Fewer if they are long, and a quarter through stock layers, which hold what they compute
+    for all steps.
+    """
+    share = 4 if fused.unsupported_reason(model) else 1
+    return max(1, min(ROWS // share, ELEMENTS // share // steps))
+
+
+@functools.lru_cache(parallel.COMPILED)
+def _logits(model: keras.Model):
+    # AutoGraph would look for loops and branches, and there are none for it.
+    return tf.function(
+        functools.partial(fused.logits, model), autograph=False, reduce_retracing=True
+    )
+
+
+def hidden_states(
+    model: keras.Model, symbols: UInt8[np.ndarray, "N T"]
+) -> Float[np.ndarray, "N T units"]:
+    """What the last recurrent layer holds when it predicts the symbol at t."""
+    *_, layer = (layer for layer in model.layers if isinstance(layer, keras.layers.RNN))
+    states = keras.Model(model.inputs, layer.output)
+    elements = network.encode(symbols, model.input_shape[-1])
+    return states.predict(network.shift(elements), batch_size=512, verbose=0)
+
+
+class Generated(NamedTuple):
+    """The result of `generate`.
+
+    values: the values that were read or generated.
+    nats: -log p of the sequence's own value at each step, given the values that were read
+        and generated before it.
+    """
+
+    values: UInt8[np.ndarray, "N samples T"]
+    nats: Float32[np.ndarray, "N samples T"]
+
+
+def generate(
+    model: keras.Model,
+    sequences: UInt8[np.ndarray, "N samples T"],
+    free: Bool[np.ndarray, "N samples T"],
+    uniform: Float[np.ndarray, "N samples T"],
+) -> Generated:
+    """Read known binary values, generate free ones, and score the sequence's own values.
+
+    A free value is one if p(x_t = 1 | values read and generated before) > u_t, else zero.
+    With u uniform on [0, 1) this draws from the network; with u = 1/2 it takes the more
+    probable value, and zero in a tie (argmax). In a rollout, everything is free from some
+    step on.
+
+    Args:
+        model: a network with one logit.
+        sequences: the values to read where nothing is free, and to score everywhere.
+        free: whether the network generates the value, or reads it.
+        uniform: the numbers u; they matter at free steps only.
+    """
+    run, (_, samples, steps) = _generate(model), sequences.shape
+    values = np.empty(sequences.shape, np.uint8)
+    nats = np.empty(sequences.shape, np.float32)
+    # Before this step all samples of a sequence are the same, and computed once.
+    differs = (free | (sequences != sequences[:, :1])).any(axis=1)
+    first = np.where(differs.any(axis=1), differs.argmax(axis=1), steps)
+    # Sequences whose samples diverge at about the same step have the most in common.
+    order = np.argsort(first, kind="stable")
+
+    def run_chunk(start: int) -> None:
+        rows = order[start : start + chunk]
+        arrays = sequences[rows], free[rows], uniform[rows].astype(np.float32)
+        found = run(*map(tf.constant, (*arrays, int(first[rows].min()))))
+        values[rows], logits = (part.numpy().reshape(-1, samples, steps) for part in found)
+        nats[rows] = scores.bit_nats(logits, sequences[rows])
+
+    chunk = max(1, ROWS // samples)
+    parallel.side_by_side(run_chunk, range(0, len(order), chunk))
+    return Generated(values, nats)
+
+
+def rollout(
+    model: keras.Model,
+    sequences: UInt8[np.ndarray, "N T"],
+    uniform: Float[np.ndarray, "N samples unknown"],
+) -> Generated:
+    """Continue binary sequences, whose last `unknown` values are free; see `generate`.
+
+    Args:
+        model: a network with one logit.
+        sequences: the known values, and then the true ones.
+        uniform: the numbers u, one row for each continuation.
+
+    Returns:
+        Values and nats of the unknown steps only, (N, samples, unknown).
+    """
+    samples, unknown = uniform.shape[1:]
+    first = sequences.shape[1] - unknown
+    shape = (len(sequences), samples, sequences.shape[1])
+    found = generate(
+        model,
+        np.broadcast_to(sequences[:, None], shape),
+        np.broadcast_to(np.arange(shape[2]) >= first, shape),
+        np.pad(uniform, ((0, 0), (0, 0), (first, 0))),
+    )
+    return Generated(found.values[..., first:], found.nats[..., first:])
+
+
+@functools.lru_cache(parallel.COMPILED)
+def _generate(model: keras.Model):
+    """Compiled: before `start` one state for each sequence, then one for each sample."""
+
+    @tf.function(reduce_retracing=True)
+    def run(sequences, free, uniform, start):
+        count, samples, steps = tf.unstack(tf.shape(sequences))
+        # On the scale of logits the comparison p > u is logit > log u - log(1 - u).
+        bound = tf.math.log(uniform) - tf.math.log1p(-uniform)
+        own, free, bound = (
+            tf.transpose(tf.reshape(array, [-1, steps]))
+            for array in (tf.cast(sequences, tf.float32), free, bound)
+        )
+        common = tf.transpose(tf.cast(sequences[:, 0], tf.float32))
+        step, state = fused.stepper(model), network.initial_state(model, count)
+        element = tf.zeros((count, 1))
+        values = tf.TensorArray(tf.uint8, steps)
+        logits = tf.TensorArray(tf.float32, steps)
+        for t in tf.range(start):
+            logit, state = step(element, state)
+            logits = logits.write(t, tf.repeat(logit[:, 0], samples))
+            element = common[t][:, tf.newaxis]
+            values = values.write(t, tf.cast(own[t], tf.uint8))
+        state, element = tf.nest.map_structure(
+            lambda rows: tf.repeat(rows, samples, axis=0), (state, element)
+        )
+        for t in tf.range(start, steps):
+            logit, state = step(element, state)
+            logits = logits.write(t, logit[:, 0])
+            drawn = tf.cast(logit[:, 0] > bound[t], tf.float32)
+            element = tf.where(free[t], drawn, own[t])[:, tf.newaxis]
+            values = values.write(t, tf.cast(element[:, 0], tf.uint8))
+        return tf.transpose(values.stack()), tf.transpose(logits.stack())
+
+    return run

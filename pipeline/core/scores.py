@@ -1,0 +1,179 @@
+"""Scores of probabilistic predictions, the same for learned and exact predictors.
+
+All logarithms are natural. `log_p` has the symbols on its last axis.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Integer
+
+
+class Estimate(NamedTuple):
+    """A mean over independent images or sequences, and its standard error."""
+
+    mean: float
+    standard_error: float
+
+
+def estimate(values: Float[np.ndarray, "N"] | Bool[np.ndarray, "N"]) -> Estimate:
+    """Mean of N independent values and its standard error, s / sqrt(N) with N - 1 in s.
+
+    The standard error of a single value is unknown: nan.
+    """
+    if len(values) == 1:
+        return Estimate(float(values[0]), float("nan"))
+    return Estimate(
+        float(np.mean(values, dtype=np.float64)),
+        float(np.std(values, ddof=1, dtype=np.float64) / np.sqrt(len(values))),
+    )
+
+
+def estimates(values: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Mean and standard error of each quantity, as a row of a table.
+
+    Args:
+        values: N independent values of each.
+
+    Returns:
+        name: its mean, name_se: its standard error.
+    """
+    row: dict[str, float] = {}
+    for name, own in values.items():
+        row[name], row[f"{name}_se"] = estimate(own)
+    return row
+
+
+class Evaluation(NamedTuple):
+    """How well a predictor does: nats and share of right guesses per symbol."""
+
+    cross_entropy: Estimate
+    accuracy: Estimate
+
+
+def evaluate(
+    log_p: Float[np.ndarray, "N T K"], symbols: Integer[np.ndarray, "N T"]
+) -> Evaluation:
+    """The evaluator of every predictor of sequences, learned or exact."""
+    return Evaluation(
+        estimate(nats(log_p, symbols).mean(axis=1, dtype=np.float64)),
+        estimate(correct(log_p, symbols).mean(axis=1)),
+    )
+
+
+def log_p_from_logits(
+    logits: Float[np.ndarray, "*batch L"],
+) -> Float[np.ndarray, "*batch K"]:
+    """Normalised log probabilities of a network's outputs.
+
+    One logit is the log-odds of symbol 1 of two: log p(1) = -log(1 + exp(-logit)), which
+    is min(logit, 0) - log(1 + exp(-|logit|)), where nothing can overflow. Several are a
+    softmax over as many symbols.
+    """
+    if logits.shape[-1] == 1:
+        odds = np.concatenate([-logits, logits], axis=-1)
+        return np.minimum(odds, 0) - np.log1p(np.exp(-np.abs(logits)))
+    # The peak first: in single precision it would swallow what the sum adds to it.
+    logits = logits - _over_symbols(np.maximum, logits)
+    return logits - np.log(_over_symbols(np.add, np.exp(logits)))
+
+
+def _over_symbols(
+    combine: np.ufunc, values: Float[np.ndarray, "*batch K"]
+) -> Float[np.ndarray, "*batch 1"]:
+    """A reduction over the last axis, kept.
+
+    NumPy's own, and with them SciPy's `logsumexp`, take six times as long where there is
+    only a handful of symbols.
+    """
+    return functools.reduce(combine, np.moveaxis(values, -1, 0))[..., np.newaxis]
+
+
+def bit_nats(
+    logits: Float[np.ndarray, "*batch"], bits: Integer[np.ndarray, "*batch"]
+) -> Float[np.ndarray, "*batch"]:
+    """Cross-entropy -log p(bit) in nats, from the log-odds of a one.
+
+    The same as `nats` of `log_p_from_logits`, without the value that is not asked for.
+    """
+    own = np.where(bits, logits, -logits)
+    return np.log1p(np.exp(-np.abs(logits))) - np.minimum(own, 0)
+
+
+def nats(
+    log_p: Float[np.ndarray, "*batch K"], symbols: Integer[np.ndarray, "*batch"]
+) -> Float[np.ndarray, "*batch"]:
+    """Cross-entropy -log p(symbol) of each symbol, in nats."""
+    picked = np.take_along_axis(log_p, symbols[..., None].astype(np.int64), axis=-1)
+    return -picked[..., 0]
+
+
+def correct(
+    log_p: Float[np.ndarray, "*batch K"], symbols: Integer[np.ndarray, "*batch"]
+) -> Bool[np.ndarray, "*batch"]:
+    """Whether the most probable symbol is the one that came; ties go to the first."""
+    return log_p.argmax(axis=-1) == symbols
+
+
+def kl(
+    log_p: Float[np.ndarray, "*batch K"], log_q: Float[np.ndarray, "*batch K"]
+) -> Float[np.ndarray, "*batch"]:
+    """KL(p || q) = sum_k p_k (log p_k - log q_k) in nats; a term with p_k = 0 is zero."""
+    p = np.exp(log_p)
+    difference = np.subtract(log_p, log_q, where=p > 0, out=np.zeros_like(p))
+    return (p * difference).sum(axis=-1)
+
+
+def brier(
+    log_p: Float[np.ndarray, "N K"], truth: Integer[np.ndarray, "N"]
+) -> Float[np.ndarray, "N"]:
+    """Brier score of each forecast, sum_k (p_k - [k = truth])^2: 0 is best, 2 is worst.
+
+    Source: Brier 1950, Verification of forecasts expressed in terms of probability, eq. 2.
+    """
+    return ((np.exp(log_p) - np.eye(log_p.shape[1])[truth]) ** 2).sum(axis=1)
+
+
+class Reliability(NamedTuple):
+    """Confidence and accuracy of forecasts in equal bins of confidence within [0, 1].
+
+    Confidence is the probability of the most probable outcome. The standard error of the
+    accuracy is sqrt(accuracy (1 - accuracy) / forecasts), of a share among independent
+    forecasts. Confidence, accuracy and its error are nan in a bin without forecasts.
+    """
+
+    forecasts: Integer[np.ndarray, "bins"]
+    confidence: Float[np.ndarray, "bins"]
+    accuracy: Float[np.ndarray, "bins"]
+    accuracy_se: Float[np.ndarray, "bins"]
+
+
+def reliability(
+    log_p: Float[np.ndarray, "N K"], truth: Integer[np.ndarray, "N"], bins: int
+) -> Reliability:
+    """How often the most probable outcome came, by the probability that it was given.
+
+    Source: Guo et al. 2017, On calibration of modern neural networks, section 2.
+    """
+    confidence = np.exp(log_p.max(axis=1))
+    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    count = np.bincount(which, minlength=bins)
+    with np.errstate(invalid="ignore"):  # 0 / 0 in an empty bin is the nan that is meant
+        accuracy = np.bincount(which, correct(log_p, truth), bins) / count
+        return Reliability(
+            count,
+            np.bincount(which, confidence, bins) / count,
+            accuracy,
+            np.sqrt(accuracy * (1 - accuracy) / count),
+        )
+
+
+def expected_calibration_error(table: Reliability) -> float:
+    """Mean distance of confidence and accuracy, weighted by the share of forecasts.
+
+    Source: Guo et al. 2017, eq. 3.
+    """
+    gap = np.abs(table.confidence - table.accuracy)
+    return float(np.nansum(table.forecasts * gap) / table.forecasts.sum())

@@ -1,0 +1,116 @@
+"""Every path, relative to the top folder of the project.
+
+No stage depends on this module: DVC knows each path by dvc.yaml.
+"""
+
+from pathlib import Path
+
+# Inputs
+RAW_DATA = Path("data/raw")
+TFDS_CACHE = Path("data/tensorflow_datasets")
+
+# Of stages that run or were stopped; no outputs.
+CHECKPOINTS = Path("data/checkpoints")
+LOCKS = Path("data/locks")
+
+# binarise
+BINARISED = Path("data/mnist/binarised.npz")
+INK = Path("reports/data/ink.csv")
+EXAMPLES = Path("reports/data/examples.npz")
+
+# train_pixels
+PIXEL_MODELS = Path("models/pixels")
+PIXEL_HISTORY = Path("reports/pixels/history.csv")
+SNAPSHOT_SCORES = Path("reports/pixels/snapshots.csv")
+
+# rollout
+HORIZONS = Path("reports/rollout/horizons.csv")
+STEPS_AHEAD = Path("reports/rollout/steps.csv")
+ROLLOUT_IMAGES = Path("reports/rollout/images.csv")
+ROLLOUT_GALLERY = Path("reports/rollout/gallery.npz")
+
+# inpaint
+INPAINTING_TASKS = {
+    "one_pixel": Path("data/inpainting/one_pixel.npy"),
+    "patch_2x2": Path("data/inpainting/patch_2x2.npy"),
+}
+POSTERIORS = Path("data/inpainting/posteriors.npz")
+INPAINTING_SCORES = Path("reports/inpainting/scores.csv")
+INPAINTING_IMAGES = Path("reports/inpainting/images.csv")
+RELIABILITY = Path("reports/inpainting/reliability.csv")
+INPAINTING_GALLERY = Path("reports/inpainting/gallery.npz")
+
+# train_meta
+META_MODELS = Path("models/meta")
+META_REPORTS = Path("reports/meta")
+
+# compare_bayes
+COMPARISON = Path("reports/meta/comparison.csv")
+BIAS = Path("reports/meta/bias.csv")
+PREDICTIONS = Path("reports/meta/predictions.npz")
+BOUNDS = Path("reports/meta/bounds.csv")
+ATTAINABLE = Path("reports/meta/attainable.csv")
+
+# probe_knowledge
+KNOWLEDGE = Path("reports/meta/knowledge.csv")
+KNOWLEDGE_SUMMARY = Path("reports/meta/knowledge_summary.csv")
+LEAKS = Path("reports/meta/leaks.csv")
+READOUT = Path("reports/meta/readout.csv")
+HIDDEN_STATES = Path("reports/meta/hidden_states.csv")
+CONCENTRATION = Path("reports/meta/concentration.csv")
+
+# probe_shifted
+MATRIX = Path("reports/meta/matrix.csv")
+SIMPLEX = Path("reports/meta/simplex.csv")
+UNSEEN = Path("reports/meta/unseen.csv")
+
+# The studies: what their runs write, and the tables that the command `studies` makes of it.
+STUDY_TRAINING = Path("studies/training")
+STUDY_MEMORY = Path("studies/memory")
+RECIPES = Path("reports/meta/recipes.csv")
+EXCESS = Path("reports/meta/excess.csv")
+REGRET = Path("reports/meta/regret.csv")
+MEMORY = Path("reports/meta/memory.csv")
+MEMORY_SUMMARY = Path("reports/meta/memory_summary.csv")
+
+# report
+FIGURES = Path("reports/figures")
+SCORECARD = Path("reports/scorecard.csv")
+GENERALISATION = Path("reports/generalisation.csv")
+METRICS = Path("reports/metrics.json")
+REPORT_MARKDOWN = Path("reports/report.md")
+REPORT_HTML = Path("reports/report.html")
+
+# verify
+DEMO = Path("reports/demo.json")
+
+
+def pixel_model(snapshot: str) -> Path:
+    """The pixel network after an epoch ("5"), "untrained" or "final"."""
+    stem = f"epoch-{snapshot}" if snapshot.isdigit() else snapshot
+    return PIXEL_MODELS / f"{stem}.keras"
+
+
+def meta_model(name: str) -> Path:
+    """The trained network of a meta-task model, such as M1."""
+    return META_MODELS / f"{name}.keras"
+
+
+def meta_curves(name: str) -> Path:
+    """The training curves of a meta-task model."""
+    return META_REPORTS / f"curves-{name}.csv"
+
+
+def study_curve(name: str, recipe: str, repetition: int) -> Path:
+    """Excess while training a meta-task model by a recipe."""
+    return STUDY_TRAINING / f"{name}-{recipe}-{repetition}-curve.csv"
+
+
+def study_regret(name: str, recipe: str, repetition: int) -> Path:
+    """Regret of the trained network at each step."""
+    return STUDY_TRAINING / f"{name}-{recipe}-{repetition}-regret.csv"
+
+
+def study_memory(prior: str, reset_every: int) -> Path:
+    """Excess by hidden units, for one prior and length of the period."""
+    return STUDY_MEMORY / f"{prior}-{reset_every}.csv"

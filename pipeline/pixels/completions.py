@@ -1,0 +1,105 @@
+"""All completions of an image's missing pixels, and the posterior over them.
+
+Completion c of C = 2^M gives missing pixel b, counted in raster order from 0, the value
+of bit b of c. A fill is the one completion that a method chooses.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int, Integer, UInt8
+from scipy.special import logsumexp
+
+from pipeline.core import scores
+
+
+def values(missing: int) -> UInt8[np.ndarray, "C missing"]:
+    """The values (C, M) that each of the 2^M completions gives to M missing pixels."""
+    completion = np.arange(2**missing)[:, None]
+    return (completion >> np.arange(missing) & 1).astype(np.uint8)
+
+
+def complete(
+    images: UInt8[np.ndarray, "N pixels"], missing: Int[np.ndarray, "N missing"]
+) -> UInt8[np.ndarray, "N C pixels"]:
+    """Every image with each of its completions."""
+    every = values(missing.shape[1])
+    shape = (len(images), *every.shape)
+    completed = np.repeat(images[:, None], len(every), axis=1)
+    where = np.broadcast_to(missing[:, None], shape)
+    np.put_along_axis(completed, where, np.broadcast_to(every, shape), axis=2)
+    return completed
+
+
+def fill(
+    images: UInt8[np.ndarray, "N pixels"],
+    missing: Int[np.ndarray, "N missing"],
+    completion: Int[np.ndarray, "N"],
+) -> UInt8[np.ndarray, "N pixels"]:
+    """The images, each with one chosen completion."""
+    filled = images.copy()
+    chosen = values(missing.shape[1])[completion]
+    np.put_along_axis(filled, missing, chosen, axis=1)
+    return filled
+
+
+def number(bits: UInt8[np.ndarray, "*batch missing"]) -> Int[np.ndarray, "*batch"]:
+    """The completion c that gives these values to the missing pixels."""
+    return np.asarray(bits.astype(np.int64) @ (1 << np.arange(bits.shape[-1])))
+
+
+def completion_of(
+    images: UInt8[np.ndarray, "N pixels"], missing: Int[np.ndarray, "N missing"]
+) -> Int[np.ndarray, "N"]:
+    """The completion that each image is itself."""
+    return number(np.take_along_axis(images, missing, axis=1))
+
+
+def log_p_independent(
+    log_p: Float[np.ndarray, "N missing 2"],
+) -> Float[np.ndarray, "N C"]:
+    """Log probability of each completion if the missing pixels are independent."""
+    pixel = np.arange(log_p.shape[1])
+    return log_p[:, pixel, values(len(pixel))].sum(axis=-1)
+
+
+def log_p_given_rest(
+    log_joint: Float[np.ndarray, "N C"],
+) -> Float[np.ndarray, "N C"]:
+    """Posterior log p(completion | all other pixels) from the joint log p(X) of each.
+
+    log p(c | rest) = log p(X_c) - log sum_c' p(X_c'), by log-sum-exp.
+    """
+    return log_joint - logsumexp(log_joint, axis=-1, keepdims=True)
+
+
+def score_fill(
+    fill: Integer[np.ndarray, "N"], truth: Integer[np.ndarray, "N"], missing: int
+) -> dict[str, float]:
+    """How often a chosen completion is right, with standard errors over images.
+
+    Args:
+        fill: number of the chosen completion of each image.
+        truth: number of the completion that the image itself is.
+        missing: missing pixels of an image; bit b of a completion is the value of pixel b.
+
+    Returns:
+        fill_accuracy: share of images with all missing pixels right; pixel_accuracy:
+        share of the missing pixels that are right; and each with `_se` behind its name.
+    """
+    wrong = np.bitwise_count(fill ^ truth)
+    return scores.estimates(
+        {"fill_accuracy": wrong == 0, "pixel_accuracy": 1 - wrong / missing}
+    )
+
+
+def score_posterior(
+    log_p: Float[np.ndarray, "N C"], truth: Integer[np.ndarray, "N"], bins: int
+) -> dict[str, float]:
+    """How good a distribution over completions is, with standard errors over images.
+
+    Returns:
+        nats: -log p(truth); brier: Brier score; each with `_se` behind its name; ece:
+        expected calibration error in that many bins of confidence.
+    """
+    ece = scores.expected_calibration_error(scores.reliability(log_p, truth, bins))
+    means = {"nats": scores.nats(log_p, truth), "brier": scores.brier(log_p, truth)}
+    return scores.estimates(means) | {"ece": ece}

@@ -1,0 +1,1 @@
+"""Question 3: what a trained network knows."""

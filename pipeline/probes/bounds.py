@@ -1,0 +1,105 @@
+"""What the best possible predictors of Dirichlet sequences reach, without sampling."""
+
+import numpy as np
+import pandas as pd
+from scipy.integrate import quad
+from scipy.special import gammainc, psi
+
+from pipeline.meta.source import Source, count_vectors, log_p_counts, log_predictive
+
+
+def expected_scores(source: Source) -> pd.DataFrame:
+    """Expected cross-entropy and accuracy of three predictors, per symbol.
+
+    `exact` knows alpha and the period: at position n + 1 of a period it has counted n
+    symbols, and each vector of counts is weighted by its probability. `known_p` also knows
+    the p of the period; `prior_only` knows alpha and ignores the counts.
+
+    Returns:
+        Columns predictor, position ("1" to that before the next reset, and "mean" over
+        these), cross_entropy in nats and accuracy, both per symbol with resets left out.
+    """
+    share = np.asarray(source.alpha) / np.sum(source.alpha)
+    known = expected_entropy(source.alpha), expected_maximum(source.alpha)
+    prior = float(-np.sum(share * np.log(share))), float(share.max())
+    # Before anything is counted, exact Bayes knows no more than the prior.
+    later = range(1, source.reset_every - 1)
+    exact = [prior, *(_exact(source.alpha, seen) for seen in later)]
+    by_predictor = {
+        "exact": exact,
+        "known_p": [known] * len(exact),
+        "prior_only": [prior] * len(exact),
+    }
+    positions = [*map(str, range(1, source.reset_every)), "mean"]
+    return pd.DataFrame(
+        {"predictor": predictor, "position": position}
+        | {"cross_entropy": cross_entropy, "accuracy": accuracy}
+        for predictor, values in by_predictor.items()
+        for position, (cross_entropy, accuracy) in zip(
+            positions, [*values, np.mean(values, axis=0).tolist()]
+        )
+    )
+
+
+def attainable(expected: pd.DataFrame, steps: int) -> pd.DataFrame:
+    """The same per character over a sequence, with the resets, which all of them know.
+
+    Args:
+        expected: from `expected_scores`.
+        steps: characters in a sequence; its last period may be cut short.
+
+    Returns:
+        Columns predictor, cross_entropy in nats, accuracy.
+    """
+
+    def mean(by_position: pd.Series, at_reset: float) -> float:
+        period = np.concatenate([[at_reset], by_position])
+        return float(np.resize(period, steps).mean())
+
+    by_predictor = expected[expected.position != "mean"].groupby("predictor", sort=False)
+    return pd.DataFrame(
+        {
+            "cross_entropy": by_predictor.cross_entropy.agg(mean, at_reset=0.0),
+            "accuracy": by_predictor.accuracy.agg(mean, at_reset=1.0),
+        }
+    ).reset_index()
+
+
+def expected_entropy(alpha: tuple[float, ...]) -> float:
+    """Entropy of p in nats, averaged over p ~ Dirichlet(alpha).
+
+    sum_k alpha_k / alpha_0 (psi(alpha_0 + 1) - psi(alpha_k + 1)), alpha_0 = sum alpha and
+    psi the digamma function.
+
+    Source: Wolpert and Wolf 1995, Estimating functions of probability distributions from a
+    finite set of samples, Physical Review E 52.
+    """
+    values = np.asarray(alpha)
+    total = values.sum()
+    return float(np.sum(values / total * (psi(total + 1) - psi(values + 1))))
+
+
+def expected_maximum(alpha: tuple[float, ...]) -> float:
+    """The largest p_k, averaged over p ~ Dirichlet(alpha).
+
+    p is G / sum G of independent G_k ~ Gamma(alpha_k), and independent of sum G; so
+    E[max p] = E[max G] / alpha_0, and E[max G] is the integral of P(max G > g) over g > 0.
+    """
+    values = np.asarray(alpha)
+
+    def exceeds(g: float) -> float:
+        return 1 - float(np.prod(gammainc(values, g)))
+
+    # In two parts, so that quadrature over the infinite one does not miss the drop.
+    middle = values.max()
+    parts = (quad(exceeds, 0, middle)[0], quad(exceeds, middle, np.inf)[0])
+    return sum(parts) / float(values.sum())
+
+
+def _exact(alpha: tuple[float, ...], seen: int) -> tuple[float, float]:
+    """Cross-entropy and accuracy of the exact predictor after `seen` symbols."""
+    counts = count_vectors(seen, len(alpha))
+    weight = np.exp(log_p_counts(counts, alpha))
+    log_p = log_predictive(counts, alpha)
+    p = np.exp(log_p)
+    return float(-weight @ (p * log_p).sum(axis=1)), float(weight @ p.max(axis=1))

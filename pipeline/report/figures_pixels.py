@@ -1,0 +1,104 @@
+"""Question 1 as figures: images, the pixel network's learning, and its continuations."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pipeline.report.mosaic import UNKNOWN, Grid, Picture, mosaic
+from pipeline.report.style import TEST, TRAIN, legend_below, panels
+from pipeline.report.tables import Arrays, select
+
+STRATEGIES = {"argmax": "#ee6677", "sample": "#ccbb44", "teacher_forced": "#228833"}
+BASELINES = {
+    "all_zero": (":", "0.45"),
+    "copy_left": ("--", "0.45"),
+    "copy_above": ("-.", "0.45"),
+    "training_majority": ("-", "0.45"),
+}
+
+
+def binarised(examples: Arrays) -> Figure:
+    """One test image of each digit, grey and binary."""
+    grey = examples["grey"].reshape(len(examples["grey"]), -1)
+    tops = [
+        Picture(image, f"no. {number}", grey=True)
+        for image, number in zip(grey, examples["image"])
+    ]
+    bottoms = [Picture(image) for image in examples["binary"]]
+    return mosaic([tops, bottoms], ["grey", "binary"], Grid(left=50))
+
+
+def learning_curves(history: pd.DataFrame) -> Figure:
+    """Cross-entropy and accuracy of both sets after every epoch."""
+    figure, axes = panels(2, size=(4.2, 3.3), gap=(0.75, 0), top=0.1)
+    left, right = axes[0]
+    for which, colour in (("train", TRAIN), ("test", TEST)):
+        for panel, name, factor in ((left, "loss", 1), (right, "accuracy", 100)):
+            values = factor * history[f"{which}_{name}"]
+            panel.plot(history.epoch, values, "o-", color=colour, markersize=4, label=which)
+    left.set_ylabel("cross-entropy (nats per pixel)")
+    right.set_ylabel("one-step accuracy (%)")
+    for panel in (left, right):
+        panel.set_xlabel("epoch, counted from 0")
+        panel.locator_params(axis="x", integer=True)
+        panel.legend()
+    return figure
+
+
+def rollout_scores(steps: pd.DataFrame) -> Figure:
+    """Accuracy and cross-entropy of the final network's continuations by horizon.
+
+    At each horizon the mean over all predicted pixels up to it, as in the table.
+    """
+    figure, axes = panels(2, size=(4.9, 3.3), gap=(0.65, 0), bottom=1.05, top=0.1)
+    left, right = axes[0]
+    lines = [("final", name, "-", colour) for name, colour in STRATEGIES.items()]
+    lines += [(name, "baseline", *style) for name, style in BASELINES.items()]
+    for predictor, strategy, dash, colour in lines:
+        scores = select(steps, predictor=predictor, strategy=strategy).expanding()
+        label = strategy if predictor == "final" else predictor
+        for panel, name, factor in ((left, "accuracy", 100), (right, "cross_entropy", 1)):
+            mean = factor * scores[name].mean().to_numpy()
+            horizon = np.arange(1, len(mean) + 1)
+            panel.plot(horizon, mean, dash, color=colour, label=label.replace("_", " "))
+    left.set_ylabel("accuracy of the predicted pixels (%)")
+    right.set_ylabel("cross-entropy (nats per pixel)")
+    for panel in (left, right):
+        panel.set(xlabel="pixels ahead (mean over all up to here)", xscale="log")
+        panel.set_xticks([1, 3, 10, 28, 100, 300], [1, 3, 10, 28, 100, 300])
+        panel.minorticks_off()
+    legend_below(figure, left, 4)
+    return figure
+
+
+def rollout_gallery(gallery: Arrays) -> Figure:
+    """Ground truth, masked, argmax continuation and samples of the chosen images."""
+    count, samples = gallery["samples"].shape[:2]
+    titles = ["truth", "masked", "argmax"] + [f"sample {n + 1}" for n in range(samples)]
+    rows = [
+        [
+            Picture(image, "" if row else title)
+            for title, image in zip(titles, continuations(gallery, row))
+        ]
+        for row in range(count)
+    ]
+    labels = [
+        f"{kind}\nno. {image}\n{100 * accuracy:.0f} % right"
+        for kind, image, accuracy in zip(
+            gallery["kind"], gallery["image"], gallery["accuracy"]
+        )
+    ]
+    return mosaic(rows, labels, Grid(left=104))
+
+
+def continuations(gallery: Arrays, row: int) -> list[np.ndarray]:
+    """Images of a row of the gallery: truth, masked, argmax, and each sample."""
+    truth = gallery["truth"][row]
+    first = len(truth) - gallery["argmax"].shape[1]
+    parts = [
+        truth[first:],
+        np.full(len(truth) - first, UNKNOWN),
+        gallery["argmax"][row],
+        *gallery["samples"][row],
+    ]
+    return [np.concatenate([truth[:first], part]) for part in parts]

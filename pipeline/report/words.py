@@ -1,0 +1,129 @@
+"""The words of the report: Jinja2 templates, and the formats of what they print."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pipeline.report import facts, published
+from pipeline.report.tables import cells, group, record, records
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+# What the tables call by a name that is not plain English.
+DISPLAY = {
+    "one_pixel": "one pixel",
+    "patch_2x2": "2 x 2 patch",
+    "exact": "exact Bayes",
+    "known_p": "p known",
+    "prior_only": "counts ignored",
+    "gru": "GRU",
+    "lstm": "LSTM",
+    "mnist": "MNIST",
+}
+COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
+
+
+def render(template: str, **context: Any) -> str:
+    """A template filled in.
+
+    Raises:
+        jinja2.UndefinedError: if it names something that it is not given.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # Markdown; `page.html` shows markup as text
+    )
+    filters: list[Any] = [cells, format_each, join_words, layers, number, percent, pm]
+    filters += [vector, versus, words]
+    environment.filters |= {function.__name__: function for function in filters}
+    for function in (figure, group, record, records):
+        environment.globals[function.__name__] = function
+    environment.globals |= {"facts": facts, "published": published}
+    return environment.get_template(template).render(context)
+
+
+def figure(name: str, alt: str, caption: str, *data: str) -> str:
+    """A figure with its caption and links to its data, relative to the report.
+
+    Args:
+        name: of the file, without its suffix.
+        alt: a few words for readers who do not see it.
+        caption: whole sentences.
+        data: files.
+    """
+    links = ", ".join(f"[{path}]({path})" for path in data)
+    return f"![{alt}](figures/{name}.png)\n\n*{caption}* Data: {links}."
+
+
+def number(value: float, form: str = ".3f") -> str:
+    """A number in one of Python's formats, such as ".3f", "+.4f" or ","; a dash for NaN."""
+    return "-" if math.isnan(value) else format(value, form)
+
+
+def pm(mean: float, standard_error: float, digits: int = 3) -> str:
+    """Mean ± standard error; the mean alone if nothing varies or there is one value."""
+    text = number(mean, f".{digits}f")
+    if math.isnan(standard_error) or standard_error == 0:
+        return text
+    return f"{text} ± {standard_error:.{digits}f}"
+
+
+def percent(share: float, standard_error: float = math.nan, digits: int = 2) -> str:
+    """A share as percentage, without the sign, and its standard error if there is one."""
+    return pm(100 * share, 100 * standard_error, digits)
+
+
+def vector(values: Iterable[float], form: str = "g") -> str:
+    """Numbers in round brackets."""
+    return f"({', '.join(number(value, form) for value in values)})"
+
+
+def format_each(rows: Iterable[Any], form: str) -> list[str]:
+    """Each row in a format with its cells, such as "{0.excess:.5f} ({0.model})"."""
+    return [form.format(row) for row in rows]
+
+
+def join_words(parts: Iterable[str]) -> str:
+    """A list as in a sentence: commas, and "and" before the last."""
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def words(name: str) -> str:
+    """What a table calls by this name, in plain words."""
+    return DISPLAY.get(name, name.replace("_", " "))
+
+
+def layers(units: Sequence[int], kind: str) -> str:
+    """Layers of a network, such as "two fully connected layers of 64 units"."""
+    count = COUNTS[len(units)] if len(units) < len(COUNTS) else str(len(units))
+    sizes = map(str, units[:1] if len(set(units)) == 1 else units)
+    plural = "s" if len(units) > 1 else ""
+    return f"{count} {kind} layer{plural} of {join_words(sizes)} units"
+
+
+def versus(
+    one: Any, other: Any, quantity: str, more: str = "more than", less: str = "less than"
+) -> str:
+    """How one mean compares with another: more, less, or no certain difference."""
+    verdicts = {1: more, -1: less, 0: "indistinguishable from"}
+    return verdicts[facts.compare(one, other, quantity)]
+
+
+def flatten(values: Mapping[str, Any], name: str = "") -> dict[str, str]:
+    """Nested values by dotted names, as text; lists with commas."""
+    flat: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{name}{key}.")
+        elif isinstance(value, list | tuple):
+            flat[name + key] = ", ".join(map(str, value)) or "none"
+        else:
+            flat[name + key] = str(value)
+    return flat

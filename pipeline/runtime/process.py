@@ -1,0 +1,96 @@
+"""The process of a stage: ends with its DVC and on signals, never runs twice at once."""
+
+import ctypes
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from zc.lockfile import LockError, LockFile
+
+INTERRUPTED = "error: interrupted; run the same command again"
+
+
+def prepare() -> None:
+    """Prepare a process that computes; call before TensorFlow is imported."""
+    # TensorFlow's notes on the processor and on missing graphics cards would hide what a
+    # stage says. TensorFlow reads this when it is first imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # It warns about batches of several sizes, each of which it compiles once.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # TensorFlow's modules and graphs are millions of objects that stay. Searching them for
+    # cycles takes a tenth of a short stage's time, and frees next to nothing.
+    gc.disable()
+    if under_dvc():
+        end_with_parent()
+
+
+def under_dvc() -> bool:
+    """Whether DVC runs this process; it names the stage in the environment."""
+    return "DVC_STAGE" in os.environ
+
+
+def keys_from_dvc(count: int) -> list[str]:
+    """The keys of the stage that DVC runs, such as M1, tuned, 3.
+
+    DVC names it, for example, `studies/dvc.yaml:study_training@M1-tuned-3`; only the first
+    key may contain a dash. The commands of dvc.yaml do not contain the keys, because a
+    command goes through a shell.
+    """
+    keys = os.environ["DVC_STAGE"].partition("@")[2]
+    return keys.rsplit("-", count - 1) if keys else []
+
+
+def end_with_parent() -> None:
+    """Have Linux kill this process when its parent ends.
+
+    Otherwise a stage outlives a DVC that was killed, and the next DVC starts a second one
+    beside it. Other systems have no such call; there `exclusive_lock` stops the second.
+    """
+    if sys.platform == "linux":
+        parent_death = 1  # PR_SET_PDEATHSIG in linux/prctl.h
+        ctypes.CDLL(None).prctl(parent_death, signal.SIGKILL)
+
+
+def end_on_signals() -> None:
+    """End on SIGTERM and Ctrl-C with one line, after unfinished files are deleted."""
+
+    def end(*_: object) -> NoReturn:
+        sys.exit(INTERRUPTED)
+
+    signal.signal(signal.SIGTERM, end)
+    # Shells start background jobs with SIGINT ignored; keep it so.
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, end)
+
+
+@contextmanager
+def exclusive_lock(path: Path) -> Iterator[None]:
+    """Hold a lock, which the system frees however this process ends.
+
+    Raises:
+        ValueError: if another process holds it; names that process.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = LockFile(str(path))
+    except LockError:
+        holder = path.read_text(encoding="utf-8").strip()
+        raise ValueError(
+            f"{path}: process {holder or 'another'} runs the same stage here; wait until "
+            "it ends, or stop it"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.close()
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or the name of an error without one."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,184 @@
+import math
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from pipeline.core import network, parallel
+from tests import reference
+
+# float32 has 24 bits, 6e-8 relative; logits are sums of some ten terms of order one,
+# through at most 12 recurrent steps.
+FLOAT32: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-5}
+
+
+def draw(model: Any, rng: np.random.Generator, sequences: int, steps: int) -> np.ndarray:
+    symbols = max(2, model.output_shape[-1])
+    return rng.integers(0, symbols, (sequences, steps), dtype=np.uint8)
+
+
+def test_gru_with_constant_weights_by_hand(threads):
+    model = network.build(
+        channels=1,
+        logits=1,
+        cell="gru",
+        units=(1,),
+        dense=(),
+        seed=np.random.SeedSequence(0),
+        name="tiny",
+    )
+    model.set_weights([np.full(w.shape, 0.5) for w in model.get_weights()])
+    # All weights and biases 1/2. Input 0 and state 0: gates sigmoid(1/2), candidate
+    # tanh(1/2). Then input 1, the first pixel; the reset gate acts before the product.
+    gate = 1 / (1 + math.exp(-0.5))
+    first = (1 - gate) * math.tanh(0.5)
+    gate = 1 / (1 + math.exp(-(1 + first / 2)))
+    second = gate * first + (1 - gate) * math.tanh(1 + gate * first / 2)
+    logits = network.logits(model, tf.constant([[1, 0]], tf.uint8))
+    assert_allclose(logits[0, :, 0], [0.5 + first / 2, 0.5 + second / 2], **FLOAT32)
+    # The same as decimals, which no formula of ours can move.
+    assert_allclose(logits[0, :, 0], [0.587234, 0.664539], atol=1e-6)
+
+
+def test_logits_match_the_loop_over_steps(any_network, rng):
+    symbols = draw(any_network, rng, 3, 12)
+    logits = network.logits(any_network, tf.constant(symbols))
+    expected = [reference.logits(any_network, row.tolist()) for row in symbols]
+    assert_allclose(logits, expected, **FLOAT32)
+
+
+@settings(max_examples=15)  # of each kind; a Keras layer run eagerly is slow
+@given(element=st.integers(0, 9), seed=st.integers(0, 2**32 - 1))
+def test_an_element_changes_later_logits_only(any_network, element, seed):
+    symbols = draw(any_network, np.random.default_rng(seed), 1, 10)
+    changed = symbols.copy()
+    changed[0, element] = 1 - min(symbols[0, element], 1)
+    before = network.logits(any_network, tf.constant(symbols)).numpy()
+    after = network.logits(any_network, tf.constant(changed)).numpy()
+    # Not close but equal: the element is no operand of what came before it.
+    np.testing.assert_array_equal(before[0, : element + 1], after[0, : element + 1])
+    if element < 9:
+        assert np.any(before[0, element + 1 :] != after[0, element + 1 :])
+
+
+def test_first_logits_do_not_depend_on_the_sequence(any_network, rng):
+    first = network.logits(any_network, tf.constant(draw(any_network, rng, 20, 2)))[:, 0]
+    assert_allclose(first, np.broadcast_to(first[:1], first.shape), **FLOAT32)
+
+
+def test_step_carries_the_state_of_the_whole_layer(any_network, rng):
+    elements = rng.normal(size=(2, 8, any_network.input_shape[-1])).astype(np.float32)
+    state = network.initial_state(any_network, 2)
+    logits = []
+    for t in range(8):
+        logit, state = network.step(any_network, tf.constant(elements[:, t]), state)
+        logits.append(logit)
+    assert_allclose(np.stack(logits, axis=1), any_network(elements), **FLOAT32)
+
+
+def test_shift_begins_with_zeros():
+    elements = tf.reshape(tf.range(1.0, 13.0), (2, 3, 2))
+    expected = [[[0, 0], [1, 2], [3, 4]], [[0, 0], [7, 8], [9, 10]]]
+    np.testing.assert_array_equal(network.shift(elements), expected)
+
+
+def test_encode():
+    np.testing.assert_array_equal(
+        network.encode(tf.constant([[0, 1]], tf.uint8), 1), [[[0], [1]]]
+    )
+    np.testing.assert_array_equal(
+        network.encode(tf.constant([[2, 0]], tf.uint8), 3), [[[0, 0, 1], [1, 0, 0]]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "units", "dense", "layers"),
+    [
+        # The write-up's network: no activation between the last FC and the output.
+        ("gru", (32,), (64, 64), ["GRU 32", "ReLU", "Dense 64", "ReLU", "Dense 64"]),
+        ("lstm", (5,), (), ["LSTM 5"]),
+        ("gru", (4, 3, 2), (7,), ["GRU 4", "GRU 3", "GRU 2", "ReLU", "Dense 7"]),
+    ],
+)
+def test_build_follows_its_arguments(cell, units, dense, layers):
+    seed = np.random.SeedSequence(0)
+    model = network.build(
+        channels=2, logits=3, cell=cell, units=units, dense=dense, seed=seed, name="named"
+    )
+    built = [
+        f"{type(layer).__name__} {getattr(layer, 'units', '')}".strip()
+        for layer in model.layers[1:]
+    ]
+    assert built == [*layers, "Dense 3"]
+    assert model.input_shape == (None, None, 2)
+    assert model.output_shape == (None, None, 3)
+    assert model.name == "named"
+
+
+def test_weights_are_a_function_of_the_seed():
+    def weights(seed: int) -> list[np.ndarray]:
+        return network.build(
+            channels=1,
+            logits=1,
+            cell="gru",
+            units=(4, 4),
+            dense=(4, 4),
+            seed=np.random.SeedSequence(seed),
+            name="tiny",
+        ).get_weights()
+
+    one, same, other = weights(1), weights(1), weights(2)
+    drawn = [number for number, matrix in enumerate(one) if matrix.ndim > 1]
+    assert len(drawn) == 2 * 2 + 3  # all but the biases
+    for number in drawn:
+        np.testing.assert_array_equal(one[number], same[number])
+        assert not np.array_equal(one[number], other[number])
+    # Matrices of the same shape are not copies of each other either.
+    assert not np.array_equal(one[drawn[1]], one[drawn[3]])
+    assert not np.array_equal(one[drawn[4]], one[drawn[5]])
+
+
+def test_gates_of_the_gru_begin_open():
+    model = network.build(
+        channels=1,
+        logits=1,
+        cell="gru",
+        units=(2, 1),
+        dense=(3,),
+        seed=np.random.SeedSequence(0),
+        name="tiny",
+    )
+    biases = [weights.tolist() for weights in model.get_weights() if weights.ndim == 1]
+    # Update, reset, candidate of each layer; fully connected; logits.
+    assert biases == [[1, 1, 1, 1, 0, 0], [1, 1, 0], [0, 0, 0], [0]]
+
+
+def test_a_saved_model_needs_keras_only(any_network, tmp_path: Path, rng):
+    path = tmp_path / "model.keras"
+    any_network.save(path)
+    loaded = keras.saving.load_model(path)
+    for layer in loaded.layers:
+        assert type(layer).__module__.startswith("keras."), layer
+    symbols = tf.constant(draw(any_network, rng, 2, 6))
+    np.testing.assert_array_equal(
+        network.logits(loaded, symbols), network.logits(any_network, symbols)
+    )
+
+
+def test_side_by_side_keeps_the_order_and_passes_mistakes_on(threads):
+    def compute(number: int) -> int:
+        if number == 7:
+            raise ValueError("seven")
+        return number**2
+
+    assert parallel.threads() == threads
+    assert parallel.side_by_side(compute, range(6)) == [0, 1, 4, 9, 16, 25]
+    assert parallel.side_by_side(compute, []) == []
+    with pytest.raises(ValueError, match="seven"):
+        parallel.side_by_side(compute, range(9))

@@ -1,0 +1,181 @@
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from pipeline.pixels import completions, methods
+from pipeline.pixels.infill import CompletionScores
+from tests import reference
+
+PIXELS = 8
+
+# Slow loops; the network does not change between examples.
+few = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+# For four images: the first pixel, the last, adjacent and scattered ones.
+TWO = np.array([[0, 7], [6, 7], [0, 1], [2, 5]])
+THREE = np.array([[0, 1, 2], [5, 6, 7], [0, 3, 7], [1, 2, 6]])
+
+
+def draw(rng: np.random.Generator, count: int) -> np.ndarray:
+    return rng.integers(0, 2, (count, PIXELS), dtype=np.uint8)
+
+
+def masks(most: int) -> st.SearchStrategy[list[int]]:
+    return st.sets(st.integers(0, PIXELS - 1), min_size=1, max_size=most).map(sorted)
+
+
+@few
+@given(seed=st.integers(0, 1000), missing=masks(3))
+def test_greedy_fill_is_what_a_loop_finds(pixel_network, seed, missing):
+    images = draw(np.random.default_rng(seed), 3)
+    found = methods.greedy_fill(pixel_network, images, np.tile(missing, (3, 1)))
+    expected = [
+        reference.greedy_fill(pixel_network, row, missing) for row in images.tolist()
+    ]
+    assert_array_equal(found, expected)
+
+
+@few
+@given(seed=st.integers(0, 1000), missing=masks(2))
+def test_sampled_fill_is_what_a_loop_finds(pixel_network, seed, missing):
+    rng = np.random.default_rng(seed)
+    images, uniform = draw(rng, 2), rng.random((2, 6, PIXELS), np.float32)
+    places = np.tile(missing, (2, 1))
+    found = methods.sampled_fill(pixel_network, images, places, uniform)
+    expected = [
+        reference.sampled_fill(pixel_network, image, missing, rows)
+        for image, rows in zip(images.tolist(), uniform)
+    ]
+    assert_array_equal(found, expected)
+
+
+def test_fills_of_images_with_different_missing_pixels(make_network, rng):
+    model = make_network("lstm", seed=3)
+    images, uniform = draw(rng, 4), rng.random((4, 6, PIXELS), np.float32)
+    rows = list(zip(images.tolist(), TWO.tolist(), uniform))
+    assert_array_equal(
+        methods.greedy_fill(model, images, TWO),
+        [reference.greedy_fill(model, image, pixels) for image, pixels, _ in rows],
+    )
+    assert_array_equal(
+        methods.sampled_fill(model, images, TWO, uniform),
+        [reference.sampled_fill(model, *row) for row in rows],
+    )
+
+
+def test_values_at_missing_pixels_are_ignored(pixel_network, rng):
+    images, uniform = draw(rng, 4), rng.random((4, 5, PIXELS), np.float32)
+    other = completions.fill(images, THREE, 7 - completions.completion_of(images, THREE))
+    assert_array_equal(
+        methods.greedy_fill(pixel_network, images, THREE),
+        methods.greedy_fill(pixel_network, other, THREE),
+    )
+    assert_array_equal(
+        methods.sampled_fill(pixel_network, images, THREE, uniform),
+        methods.sampled_fill(pixel_network, other, THREE, uniform),
+    )
+
+
+def test_without_a_future_greedy_chooses_paper(pixel_network, rng):
+    missing = np.tile([2, PIXELS - 1], (5, 1))
+    assert_array_equal(methods.greedy_fill(pixel_network, draw(rng, 5), missing), [0] * 5)
+
+
+def test_values_that_are_never_drawn_cannot_be_chosen(pixel_network, rng):
+    images, uniform = draw(rng, 4), rng.random((4, 6, PIXELS), np.float32)
+    # p > 0 always, p > 1 never: only ink is drawn, then only paper, then one of each.
+    for numbers, only in (((0, 0, 0), 0b111), ((1, 1, 1), 0b000), ((1, 0, 1), 0b010)):
+        threshold = np.broadcast_to(np.array(numbers, np.float32), (4, 6, 3))
+        np.put_along_axis(uniform, THREE[:, None], threshold, 2)
+        found = methods.sampled_fill(pixel_network, images, THREE, uniform)
+        assert_array_equal(found, [only] * 4)
+
+
+# Two images with one missing pixel each, of which the second is ink.
+TASK = methods.Task(
+    name="one_pixel",
+    masks="centre",
+    image=np.array([4, 7]),
+    truth=np.array([[0, 0, 1], [0, 1, 1]], np.uint8),
+    missing=np.array([[1], [1]]),
+    completion=np.array([0, 1]),
+)
+
+
+def test_the_rows_of_a_network_by_hand():
+    # Joint: p(X) of both completions, whose share is the posterior; past: as it is.
+    joint, past = np.array([[0.3, 0.1], [0.2, 0.3]]), np.array([[0.5, 0.5], [0.9, 0.1]])
+    found = CompletionScores(np.log(joint), np.log(past))
+    exact_row, past_row = methods.score_network(TASK, "5", found, 10).to_dict("records")
+    key = {"task": "one_pixel", "masks": "centre", "snapshot": "5", "images": 2}
+    assert exact_row.items() >= (key | {"method": "exact", "fill_accuracy": 1}).items()
+    assert past_row.items() >= (key | {"method": "past_only", "fill_accuracy": 0.5}).items()
+    by_image = {
+        "nats": -np.log([0.75, 0.6]),
+        "information": np.log([0.75 / 0.5, 0.6 / 0.1]),
+        "image_nats_fill": -np.log([0.3, 0.3]),
+        "image_nats_truth": -np.log([0.3, 0.3]),
+    }
+    for name, values in by_image.items():
+        mean, error = reference.mean_and_error(values.tolist())
+        assert_allclose(
+            [exact_row[name], exact_row[f"{name}_se"]], [mean, error], atol=1e-12
+        )
+    assert_allclose(past_row["nats"], -np.log([0.5, 0.1]).mean(), rtol=1e-12)
+    assert np.isnan(past_row["information"])
+
+
+def test_the_row_of_each_image_by_hand():
+    exact, past = np.log([[0.3, 0.7], [0.4, 0.6]]), np.log([[0.5, 0.5], [0.9, 0.1]])
+    table = methods.score_images(TASK, exact, past)
+    expected: dict[str, Any] = {
+        "image": [4, 7],
+        "first_missing": [1, 1],
+        "truth": [0, 1],
+        "fill": [1, 1],
+        "p_fill": [0.7, 0.6],
+        "nats": -np.log([0.3, 0.6]),
+        "past_only_nats": -np.log([0.5, 0.1]),
+    }
+    assert list(table) == ["task", "masks", *expected]
+    for name, values in expected.items():
+        assert_allclose(table[name], values, rtol=1e-12)
+
+
+def test_reliability_has_a_row_for_each_bin():
+    table = methods.score_reliability(TASK, np.log([[0.3, 0.7], [0.4, 0.6]]), 2)
+    # Both forecasts in the upper bin; one of them is right.
+    assert table["bin"].tolist() == [0, 1]
+    assert table["forecasts"].tolist() == [0, 2]
+    assert table.iloc[0][["confidence", "accuracy", "accuracy_se"]].isna().all()
+    assert_allclose(table["confidence"][1], 0.65, rtol=1e-12)
+    assert_allclose(table["accuracy_se"][1], 0.5 / np.sqrt(2), rtol=1e-12)
+
+
+def test_tasks_are_drawn_without_repetition(rng):
+    test = rng.integers(0, 2, (30, 784), dtype=np.uint8)
+    task = methods.draw_task(rng, "patch_2x2", "uniform", 2, test, 20, (10, 17))
+    assert_array_equal(np.unique(task.image), task.image)
+    assert_array_equal(task.truth, test[task.image])
+    assert task.missing.shape == (20, 4)
+    bits = np.take_along_axis(task.truth, task.missing, axis=1) @ [1, 2, 4, 8]
+    assert_array_equal(task.completion, bits)
+
+
+def test_the_rows_of_the_other_methods(make_network, rng):
+    model = make_network("gru")
+    images = rng.integers(0, 2, (3, 784), dtype=np.uint8)
+    task = methods.draw_task(rng, "one_pixel", "uniform", 1, images, 3, (10, 17))
+    uniform = rng.random((3, 2, 784), np.float32)
+    patterns = np.zeros((2,) * 9, int)
+    table = methods.score_others(task, "5", model, uniform, patterns, 5)
+    assert table["method"].tolist() == ["greedy", "sampled", "lookup", "majority"]
+    assert table["snapshot"].tolist() == ["5", "5", "none", "none"]
+    # A table that has seen nothing gives both values one half.
+    lookup = table.iloc[2]
+    assert_allclose(lookup["nats"], np.log(2), rtol=1e-12)
+    assert_allclose(lookup["fill_accuracy"], (task.completion == 0).mean(), rtol=1e-12)
+    assert table["nats"].isna().tolist() == [True, True, False, True]

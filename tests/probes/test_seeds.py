@@ -1,0 +1,162 @@
+import math
+import statistics
+from typing import Any
+
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from pipeline.probes import seeds
+
+# Quantiles 0.975 as in printed tables: of Student's t by degrees of freedom, of the normal.
+STUDENT = {1: 12.706205, 2: 4.302653, 4: 2.776445}
+NORMAL = 1.959964
+
+# The few steps between numbers of order one, in double precision.
+DOUBLE: dict[str, Any] = {"rtol": 1e-12}
+# Quantiles in seven digits.
+PRINTED: dict[str, Any] = {"rtol": 1e-6}
+
+
+def below(networks: list[pd.DataFrame]) -> pd.DataFrame:
+    """The tables of several networks below one another."""
+    return pd.concat(
+        [table.assign(repetition=number) for number, table in enumerate(networks, 1)]
+    )
+
+
+# Four networks at two points.
+PAIRS = [(1.0, 0.3), (1.5, 0.1), (1.2, 0.6), (1.2, 0.2)]
+CURVES = below(
+    [
+        pd.DataFrame(
+            {
+                "batch": [0, 7],
+                "excess": [first, last],
+                "excess_se": 9.0,
+                "excess_per_character": [10 * first, 10 * last],
+            }
+        )
+        for first, last in PAIRS
+    ]
+)
+
+
+def test_the_summary_is_of_the_last_points():
+    row = seeds.summary(CURVES)
+    assert (row["batches"], row["seeds"]) == (7, 4)
+    # 0.3, 0.1, 0.6 and 0.2: the mean is 0.3, the median 0.25, and the variance
+    # (0 + 0.04 + 0.09 + 0.01) / 3.
+    for name, factor in (("excess", 1), ("excess_per_character", 10)):
+        assert_allclose(row[name], 0.3 * factor, **DOUBLE)
+        error = math.sqrt(0.14 / 3) / math.sqrt(4)
+        assert_allclose(row[f"{name}_se"], error * factor, **DOUBLE)
+        assert_allclose(row[f"{name}_median"], 0.25 * factor, **DOUBLE)
+        assert_allclose(row[f"{name}_best"], 0.1 * factor, **DOUBLE)
+        assert_allclose(row[f"{name}_worst"], 0.6 * factor, **DOUBLE)
+
+
+def test_the_range_has_mean_median_and_extremes_at_each_batch():
+    expected = pd.DataFrame(
+        {
+            "batch": [0, 7],
+            "seeds": [4, 4],
+            "excess": [1.225, 0.3],
+            "median": [1.2, 0.25],
+            "lowest": [1.0, 0.1],
+            "highest": [1.5, 0.6],
+        }
+    )
+    pd.testing.assert_frame_equal(seeds.range_by_batch(CURVES), expected, rtol=1e-12)
+
+
+def only_1(*networks: list[float]) -> pd.DataFrame:
+    """How far p(symbol 1) of each network is from the exact one, step by step."""
+    return below(
+        [
+            pd.DataFrame({"only_1_network": gaps, "only_1_exact": 0.5})
+            .add({"only_1_network": 0.5, "only_1_exact": 0})
+            .rename_axis("step")
+            .reset_index()
+            for gaps in networks
+        ]
+    )
+
+
+# Periods of four characters; at the resets, steps 0, 4 and 8, there is nothing to react to.
+FASTER = [9, 0.1, 0.3, 0.2, 9, 0.0, 0.1, 0.4, 9, 0.2]
+SLOWER = [9, 0.1, 0.0, 0.1, 9, 0.1, 0.1, 0.0, 9, 0.4]
+
+
+def test_a_reaction_is_the_rise_since_the_reset():
+    row = seeds.reaction(only_1(FASTER, SLOWER), 4)
+    assert row["faster"] == 1
+    # Rises 0.2, 0.1; 0.1, 0.4, on average 0.2; and -0.1, 0; 0, -0.1, on average -0.05.
+    # Starts 0.1, 0, 0.2, on average 0.1; and 0.1, 0.1, 0.4, on average 0.2.
+    for name, mean, gap in (("reaction", 0.075, 0.25), ("start", 0.15, 0.1)):
+        assert_allclose(row[name], mean, rtol=1e-9)
+        # Two values: s = gap / sqrt(2), divided by sqrt(2).
+        half = STUDENT[1] * gap / 2
+        assert_allclose(row[f"{name}_low"], mean - half, **PRINTED)
+        assert_allclose(row[f"{name}_high"], mean + half, **PRINTED)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_period_of_one_symbol_has_no_reaction():
+    # With resets at every other step.
+    row = seeds.reaction(only_1([9, 0.1, 9, 0.3], [9, 0.0, 9, 0.2]), 2)
+    assert math.isnan(row["reaction"])
+    assert math.isnan(row["reaction_low"])
+    assert row["faster"] == 0
+    assert_allclose(row["start"], 0.15, rtol=1e-9)
+
+
+def at_step(step: int, difference: float, error: float, network: float = 0.5) -> dict:
+    return {
+        "step": step,
+        "network": network,
+        "exact": 0.25,
+        "difference": difference,
+        "difference_se": error,
+        "cumulated": 10 * difference,
+        "cumulated_se": 10 * error,
+    }
+
+
+def regrets(*networks: list[dict]) -> pd.DataFrame:
+    return seeds.mean_regret(below([pd.DataFrame(rows) for rows in networks]))
+
+
+@pytest.mark.parametrize(
+    "differences", [(0.1, 0.4), (0.3, 0.1, 0.5), (0.2, 0.2, 0.7, 0.4, -0.1)], ids=len
+)
+def test_the_interval_has_both_sources_of_chance(differences):
+    table = regrets(*([at_step(0, value, 0.02 * value**2)] for value in differences))
+    row, count = table.iloc[0], len(differences)
+    assert (len(table), row.step, row.seeds) == (1, 0, count)
+    mean = statistics.fmean(differences)
+    # Which networks: Student's t with one degree of freedom fewer than networks.
+    trained = STUDENT[count - 1] * statistics.stdev(differences) / math.sqrt(count)
+    # Which sequences: the same for all, so that more networks do not average it out.
+    drawn = NORMAL * statistics.fmean(0.02 * value**2 for value in differences)
+    half = math.sqrt(trained**2 + drawn**2)
+    for name, factor in (("difference", 1), ("cumulated", 10)):
+        assert_allclose(row[name], factor * mean, **DOUBLE)
+        assert_allclose(row[f"{name}_low"], factor * (mean - half), **PRINTED)
+        assert_allclose(row[f"{name}_high"], factor * (mean + half), **PRINTED)
+
+
+def test_equal_networks_leave_the_chance_of_the_sequences():
+    row = regrets(*[[at_step(0, 0.3, 0.01)]] * 3).iloc[0]
+    assert_allclose(row.difference_high - 0.3, NORMAL * 0.01, **PRINTED)
+    assert_allclose(0.3 - row.difference_low, NORMAL * 0.01, **PRINTED)
+
+
+def test_intervals_carry_the_means_of_each_step():
+    table = regrets(
+        [at_step(0, 0.1, 0.01, network=0.2), at_step(1, 0.3, 0.01, network=0.6)],
+        [at_step(0, 0.1, 0.01, network=0.4), at_step(1, 0.3, 0.01, network=0.8)],
+    )
+    assert list(table.step) == [0, 1]
+    assert_allclose(table.network, [0.3, 0.7], **DOUBLE)
+    assert list(table.exact) == [0.25, 0.25]

@@ -1,0 +1,232 @@
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from pipeline.probes import summaries, tables
+
+# Whole or half numbers; what is computed from them rounds in double precision.
+DOUBLE: dict[str, Any] = {"rtol": 1e-12}
+
+
+def test_stacked_tables_begin_with_their_keys():
+    one, two = pd.DataFrame({"n": [1, 2]}), pd.DataFrame({"n": [3]})
+    found = tables.stack({("M1", "tuned"): one, ("M2", "tuned"): two}, "model", "recipe")
+    expected = {"model": ["M1", "M1", "M2"], "recipe": ["tuned"] * 3, "n": [1, 2, 3]}
+    assert found.to_dict("list") == expected
+    assert list(found) == list(expected)
+    assert tables.stack({"M1": one}, "model").to_dict("list") == {
+        "model": ["M1", "M1"],
+        "n": [1, 2],
+    }
+
+
+def test_numbered_columns_are_found_again():
+    values = np.arange(24).reshape(2, 12)
+    table = pd.DataFrame({"count": 0, "count_se": 0.0} | tables.numbered("count", values))
+    assert list(table)[2:5] == ["count_1", "count_2", "count_3"]
+    np.testing.assert_array_equal(tables.columns(table, "count"), values)
+    # Character 0 is the reset; the others are symbols.
+    both = pd.DataFrame(tables.numbered("exact", values, start=0))
+    np.testing.assert_array_equal(tables.columns(both, "exact"), values[:, 1:])
+
+
+def state(counts: tuple[int, ...], exact: tuple, argmax: tuple, **numbers: float) -> dict:
+    """What a network predicts after these counts; the reset is character 0."""
+    row: dict[str, Any] = {"seen": sum(counts), "kl": 0.01, "kl_worst": 0.02}
+    row |= {"order_spread": 0.0, "past_spread": 0.0, "probability": 1.0} | numbers
+    for name, values in (("count", counts), ("exact", exact), ("argmax", argmax)):
+        row |= {f"{name}_{k}": value for k, value in enumerate(values, start=1)}
+    return row | {"exact_0": 0.0, "argmax_0": 0.0}
+
+
+def leak(previous: int, network: float, probability: float) -> dict[str, Any]:
+    row = {"previous_1": previous, "network_1": network, "probability": probability}
+    return row | {"exact_1": 0.625}
+
+
+LINE = [leak(n, 0.5 + 0.01 * n, p) for n, p in ((0, 0.1), (1, 0.3), (4, 0.6))]
+
+
+def knowledge(states: list[dict], leaks: list[dict] = LINE) -> pd.Series:
+    (row,) = summaries.knowledge(pd.DataFrame(states), pd.DataFrame(leaks)).iloc
+    return row
+
+
+# A period of three characters: two symbols, after which the reset comes.
+STATES = [
+    # Three equally likely symbols share.
+    state((0, 0, 0), (1 / 3, 1 / 3, 1 / 3), (0.5, 0.25, 0.25), kl=0.4, past_spread=0.2),
+    state((1, 0, 0), (0.5, 0.25, 0.25), (1, 0, 0), probability=0.6, kl=0.1),
+    state((0, 1, 0), (0.3, 0.4, 0.3), (0.5, 0, 0.5), probability=0.4, kl_worst=0.7, kl=0.3),
+    state((1, 1, 0), (0, 0, 0), (0, 1, 0), kl=0.0, order_spread=0.06),
+]
+
+
+def test_means_over_states_are_weighted_by_their_probability():
+    row = knowledge(STATES)
+    # Each of the three positions has weight one: (0.4 + 0.6 * 0.1 + 0.4 * 0.3 + 0) / 3.
+    assert_allclose(row.kl, 0.58 / 3, **DOUBLE)
+    assert_allclose([row.order_spread, row.past_spread], [0.02, 0.2 / 3], **DOUBLE)
+    assert_allclose(row.order_share, 0.02 / row.kl, **DOUBLE)
+    assert_allclose(row.past_share, 0.2 / 0.58, **DOUBLE)
+
+
+def test_the_worst_state_is_named():
+    row = knowledge(STATES)
+    assert (row.kl_worst, row.seen, row.probability) == (0.7, 1, 0.4)
+    assert (row.count_1, row.count_2, row.count_3) == (0, 1, 0)
+
+
+def test_argmax_shares_are_means_over_the_positions_before_a_symbol():
+    row = knowledge(STATES)
+    # 0.5 (0.5 + 0.6 + 0.4 * 0.5), and so on.
+    shares = [row.argmax_1, row.argmax_2, row.argmax_3, row.network_other]
+    assert_allclose(shares, [0.65, 0.125, 0.225, 0.35], **DOUBLE)
+    # 0.5 (1/3 + 0.6), 0.5 (1/3 + 0.4), 0.5 / 3.
+    exact = [row.exact_argmax_1, row.exact_argmax_2, row.exact_argmax_3, row.exact_other]
+    assert_allclose(exact, [7 / 15, 11 / 30, 1 / 6, 8 / 15], **DOUBLE)
+
+
+def test_a_network_that_always_finds_symbol_1_most_likely_finds_no_other():
+    row = knowledge(
+        [state((0, 0), (0.8, 0.2), (1, 0)), state((1, 0), (0, 0), (0, 1))],
+    )
+    assert (row.argmax_1, row.network_other, row.exact_argmax_1, row.exact_other) == (
+        1,
+        0,
+        1,
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("leaks", "slope", "low", "high"),
+    [
+        (LINE, 0.01, 0.5, 0.54),
+        # Three times as likely counts three times: a line through (0, 0.5), (1, 0.8) and
+        # three times (1, 0.6) has the slope mean(0.8, 0.6, 0.6, 0.6) - 0.5.
+        ([leak(0, 0.5, 0.1), leak(1, 0.8, 0.1), leak(1, 0.6, 0.3)], 0.15, 0.5, 0.8),
+    ],
+)
+def test_after_a_reset_there_is_a_weighted_slope_and_a_range(leaks, slope, low, high):
+    row = knowledge(STATES, leaks)
+    found = (row.after_reset_slope, row.after_reset_low, row.after_reset_high)
+    assert_allclose(found, (slope, low, high), rtol=1e-9)
+    assert row.after_reset_exact == 0.625
+
+
+def test_unseen_compares_the_simplex_with_the_own_prior():
+    matrix = pd.DataFrame(
+        [
+            {"model": "M2", "sequences": "M2", "kl_own": 0.004},
+            {"model": "M2", "sequences": "fixed p", "kl_own": 0.9},
+            {"model": "M1", "sequences": "M1", "kl_own": 0.002},
+            {"model": "M1", "sequences": "M2", "kl_own": 0.5},
+        ]
+    )
+    simplex = pd.DataFrame(
+        [
+            {"model": "M2", "p_1": 0.25, "p_2": 0.75, "kl_own": 0.002},
+            {"model": "M1", "p_1": 1.0, "p_2": 0.0, "kl_own": 0.001},
+            {"model": "M1", "p_1": 0.125, "p_2": 0.875, "kl_own": 0.006},
+            {"model": "M1", "p_1": 0.5, "p_2": 0.5, "kl_own": 0.002},
+        ]
+    )
+    found = summaries.unseen(matrix, simplex)
+    expected = pd.DataFrame(
+        {
+            "model": ["M2", "M1"],
+            "points": [1, 3],
+            "kl": [0.002, 0.003],
+            "kl_own_prior": [0.004, 0.002],
+            "ratio": [0.5, 1.5],
+            "kl_worst": [0.002, 0.006],
+            "p_1": [0.25, 0.125],
+            "p_2": [0.75, 0.875],
+        }
+    )
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-12)
+
+
+def test_counting_is_worth_the_difference_to_the_prior():
+    bounds = pd.DataFrame(
+        [("exact", "1", 9.0), ("exact", "mean", 0.6), ("prior_only", "mean", 1.0)],
+        columns=["predictor", "position", "cross_entropy"],
+    )
+    assert summaries.gain(bounds) == {"exact": 0.6, "prior_only": 1.0, "gain": 0.4}
+
+
+def test_regret_is_split_into_resets_and_symbols():
+    # At steps 0 and 2 the exact predictor is certain.
+    table = pd.DataFrame(
+        {
+            "exact": [0.0, 0.3, 0.0, 0.4],
+            "difference": [0.5, 0.2, 0.1, 0.05],
+            "cumulated": [0.5, 0.7, 0.8, 0.85],
+        }
+    )
+    table["cumulated_low"] = table.cumulated - 0.25
+    table["cumulated_high"] = table.cumulated + 0.5
+    found = summaries.total_regret(table)
+    expected = {
+        "regret": 0.85,
+        "regret_low": 0.6,
+        "regret_high": 1.35,
+        "regret_first": 0.5,
+        "regret_resets": 0.1,
+        "regret_symbols": 0.25,
+    }
+    assert list(found) == list(expected)
+    assert_allclose(list(found.values()), list(expected.values()), **DOUBLE)
+
+
+def test_memory_compares_sizes_within_the_differences_between_seeds():
+    # Seeds differ 1.5-fold and 2-fold by the recipe tuned; no other counts.
+    recipes = pd.DataFrame(
+        [("published", 0.0001), ("tuned", 0.0008), ("tuned", 0.0006)],
+        columns=["recipe", "excess_per_character_best"],
+    ).assign(excess_per_character_worst=0.0012)
+    rows = pd.DataFrame(
+        [
+            ("biased", 5, 2, 0.8),
+            ("biased", 5, 8, 0.03),
+            ("biased", 5, 64, 0.02),
+            ("biased", 20, 64, 0.05),
+            ("biased", 20, 8, 0.2),
+            ("biased", 20, 2, 0.15),
+            ("balanced", 5, 2, 0.1),
+            ("balanced", 5, 8, 0.2),
+        ],
+        columns=["prior", "reset_every", "units", "excess_per_character"],
+    )
+    found = summaries.memory(rows, recipes)
+    expected = pd.DataFrame(
+        {
+            "prior": ["biased", "biased", "balanced"],
+            "reset_every": [5, 20, 5],
+            "seed_ratio": 2.0,
+            "smallest_units": 2,
+            "largest_units": [64, 64, 8],
+            "ratio": [40.0, 3.0, 0.5],
+            # Two times the best is 0.04, 0.1 and 0.2.
+            "enough_units": [8, 64, 2],
+        }
+    )
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-12)
+
+
+def test_generalisation_of_meta_tasks_is_above_exact_bayes():
+    history = pd.DataFrame({"train_loss": [9.0, 0.5], "test_loss": [9.0, 0.75]})
+    curve = pd.DataFrame(
+        {"train_loss": 0.5, "test_loss": [9.0, 0.61]}
+        # The test sequences are harder for exact Bayes too.
+        | {"exact_train_loss": 0.4, "exact_test_loss": 0.5}
+    )
+    found = summaries.generalisation(history, {"M1": curve, "M2": curve[:1]})
+    assert list(found.model) == ["pixels", "M1", "M2"]
+    assert_allclose(found.train, [0.5, 0.1, 0.1], **DOUBLE)
+    assert_allclose(found.test, [0.75, 0.11, 8.5], **DOUBLE)
+    assert_allclose(found.gap, [0.25, 0.01, 8.4], **DOUBLE)

@@ -1,0 +1,116 @@
+"""A stage gets what it reads, and its outputs take their places together."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pipeline.files import formats
+from pipeline.params import loading
+from pipeline.runtime import checkpoints, runner
+
+PARAMS = loading.load(Path(__file__).parents[2] / loading.FILE)
+OUT = Path("out.json")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+
+
+def stage(run=None, name="some", **attributes: Any) -> Any:
+    return SimpleNamespace(
+        __name__=f"pipeline.stages.{name}", run=run, **{"READS": (), **attributes}
+    )
+
+
+def run(stage: Any, **keys: Any) -> None:
+    runner.run(stage, keys, PARAMS, formats.encode, time.monotonic())
+
+
+def save_checkpoint(label: str) -> Path:
+    checkpoints.Checkpoint(label, "epoch").save(checkpoints.Progress(1, [], {}, {}))
+    return checkpoints.path(label)
+
+
+def test_a_stage_gets_what_it_reads_and_its_keys(capsys):
+    keys = {"name": "M3", "recipe": "tuned", "repetition": 7}
+    reads = ("seed", "threads", "meta.models.{name}", "meta.optimiser.{recipe}")
+    checkpoint = save_checkpoint("some-M3-tuned-7")
+
+    def compute(seed, model, optimiser, **given):
+        assert (seed, model, optimiser) == (
+            PARAMS.seed,
+            PARAMS.meta.models["M3"],
+            PARAMS.meta.optimiser.tuned,
+        )
+        assert given == keys
+        return {OUT: {"b": 1 / 3}, Path("new/out.md"): "text"}
+
+    run(stage(compute, READS=reads), **keys)
+    assert OUT.read_text() == '{\n  "b": 0.333333\n}\n'
+    assert Path("new/out.md").read_text() == "text"
+    assert not checkpoint.exists()
+    assert capsys.readouterr().out == "some-M3-tuned-7: 0 s\n"
+
+
+def test_after_an_error_nothing_is_placed_and_the_checkpoint_stays():
+    checkpoint = save_checkpoint("some")
+    for content in ({"a": float("nan")}, {"a": object()}):
+        outputs = {Path("a.md"): "text", OUT: content}
+        with pytest.raises((ValueError, TypeError)):
+            run(stage(lambda outputs=outputs: outputs))
+    assert checkpoint.exists()
+    shutil.rmtree("data")
+    assert not list(Path().iterdir())
+
+
+def test_a_stage_runs_once_at_a_time():
+    def again() -> dict[Path, Any]:
+        with pytest.raises(ValueError, match=f"process {os.getpid()} runs the same stage"):
+            run(stage(name="first"))
+        run(stage(dict, name="second"))
+        return {OUT: {}}
+
+    run(stage(again, name="first"))
+    assert OUT.exists()
+
+
+KEYS = {"name": str, "recipe": str, "repetition": int}
+DVC_STAGE = "studies/dvc.yaml:study@my-model-tuned-12"
+
+
+@pytest.mark.parametrize("given", ["my-model tuned 012", ""])
+def test_keys_come_from_the_command_line_or_from_dvc(monkeypatch, given):
+    monkeypatch.setenv("DVC_STAGE", "study@M1-tuned-3" if given else DVC_STAGE)
+    keys = runner.parse_keys(stage(KEYS=KEYS), given.split())
+    assert keys == {"name": "my-model", "recipe": "tuned", "repetition": 12}
+    assert runner.label(stage(), keys) == "some-my-model-tuned-12"
+
+
+USAGE = "usage: python -m pipeline some NAME RECIPE REPETITION"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "given", "expected"),
+    [
+        ({}, "M1", "usage: python -m pipeline some"),
+        (KEYS, "", USAGE),
+        (KEYS, "M1/tuned", USAGE),
+        (KEYS, "M1/tuned/1/2", USAGE),
+        (KEYS, "M1.alpha/tuned/1", "NAME: got 'M1.alpha'; allowed: a name"),
+        (KEYS, "M1\n/tuned/1", "NAME: got 'M1\\n'; allowed: a name"),
+        (KEYS, "M1/tuned/one", "REPETITION: got 'one'; allowed: a whole number"),
+        (KEYS, "M1/tuned/-1", "REPETITION: got '-1'; allowed: a whole number"),
+        (KEYS, "M1/tuned/2.5", "REPETITION: got '2.5'; allowed: a whole number"),
+    ],
+)
+def test_wrong_keys_are_named(kinds, given, expected):
+    with pytest.raises((ValueError, SystemExit)) as caught:
+        runner.parse_keys(stage(KEYS=kinds), given.split("/") if given else [])
+    assert str(caught.value) == expected

@@ -1,0 +1,254 @@
+"""The stages of question 3, one after the other, on a few short sequences."""
+
+from itertools import product
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from numpy.testing import assert_allclose, assert_array_equal
+
+from pipeline import paths
+from pipeline.files import formats
+from pipeline.meta.source import Source
+from pipeline.params import loading
+from pipeline.probes.tables import columns
+from pipeline.stages import study_training
+from tests import tiny
+
+# All tables are written with six digits.
+WRITTEN = 1e-5
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
+each_model = pytest.mark.parametrize("name", ["M1", "M3"])
+
+
+@pytest.fixture(scope="module")
+def outputs(threads: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tiny.run(tmp_path_factory.mktemp("meta"), *tiny.META)
+    # To compile each of the many networks would take longer than training; the stages
+    # above have what is compiled.
+    tf.config.run_functions_eagerly(True)
+    tiny.run(folder, *tiny.STUDIES)
+    tf.config.run_functions_eagerly(False)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def inside(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(outputs)
+
+
+def read(path: Path, name: str) -> pd.DataFrame:
+    """The rows of one model."""
+    table = formats.read_table(path)
+    return table[table.model == name].reset_index(drop=True)
+
+
+def source(name: str) -> Source:
+    task = loading.load().meta.models[name]
+    return Source(task.alpha, task.reset_every)
+
+
+@each_model
+def test_train_meta(name):
+    model = keras.saving.load_model(paths.meta_model(name))
+    assert model.input_shape == model.output_shape == (None, None, 4)
+    curves = formats.read_table(paths.meta_curves(name))
+    # Before the first, after every second, and after the last.
+    assert list(curves.batch) == [0, 2, 4, 5]
+    assert (curves.train_loss > curves.exact_train_loss).all()
+    assert (curves.test_loss > curves.exact_test_loss).all()
+    assert curves.test_accuracy.between(0, 1).all()
+
+
+@each_model
+def test_compare_bayes(name):
+    table = read(paths.COMPARISON, name)
+    # Two priors and one fixed p.
+    kinds = ["dirichlet(10 1 1)", "dirichlet(1.3 1.3 1.3)", "fixed(1 0 0)"]
+    assert list(table.sequences) == kinds
+    assert list(table.own_prior) == [name == "M1", name == "M3", 0]
+    difference = table.cross_entropy - table.exact_cross_entropy
+    assert_allclose(table.excess, difference, atol=1e-4)
+    bias = read(paths.BIAS, name)
+    assert list(bias.symbol) == [1, 2, 3] * 3
+    assert_allclose(bias.difference, bias.network - bias.exact, atol=WRITTEN)
+    arrays = formats.read_arrays(paths.PREDICTIONS)
+    for which in ("own", "fixed"):
+        characters, network, exact = (
+            arrays[f"{name}-{which}-{part}"] for part in ("characters", "network", "exact")
+        )
+        expected = np.exp(source(name).log_p_next(characters[None])[0])
+        assert_allclose(exact, expected, rtol=1e-9)
+        assert_allclose(network.sum(axis=1), 1, atol=1e-6)  # of float32
+        # p = (1, 0, 0) is symbol 1 alone.
+        assert which == "own" or set(characters) == {0, 1}
+
+
+@each_model
+def test_bounds_grow_with_what_a_predictor_knows(name):
+    table = read(paths.BOUNDS, name)
+    order = ["prior_only", "exact", "known_p"]
+    for column, sign in (("cross_entropy", -1), ("accuracy", 1)):
+        wide = table.pivot(index="position", columns="predictor", values=column)[order]
+        assert list(wide.index) == [*"1234", "mean"]
+        assert (sign * wide.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
+        per_character = read(paths.ATTAINABLE, name).set_index("predictor")[column]
+        # Twelve characters: a reset and the positions 1 to 4, twice, and two more.
+        places = ["1", "2", "3", "4"] * 2 + ["1"]
+        resets = 3 * (column == "accuracy")
+        expected = (wide.loc[places].sum() + resets) / tiny.STEPS
+        assert_allclose(per_character[order], expected, rtol=WRITTEN)
+
+
+@each_model
+def test_every_state_of_knowledge_is_compared(name):
+    own, table = source(name), read(paths.KNOWLEDGE, name)
+    counts = columns(table, "count")
+    # Of n symbols there are (n + 2)(n + 1) / 2 vectors of counts.
+    assert len(np.unique(counts, axis=0)) == len(table) == 1 + 3 + 6 + 10 + 15
+    assert_array_equal(table.seen, counts.sum(axis=1))
+    assert_allclose(table.groupby("seen").probability.sum(), 1, rtol=WRITTEN)
+    for which in ("network_", "exact_", "argmax_"):
+        assert_allclose(table.filter(like=which).sum(axis=1), 1, rtol=WRITTEN)
+    assert (table.kl > 0).all()
+    weights = (counts + own.alpha) * (table.exact_0 == 0).to_numpy()[:, None]
+    expected = weights / (table.seen + sum(own.alpha)).to_numpy()[:, None]
+    assert_allclose(columns(table, "exact"), expected, rtol=WRITTEN)
+    assert_array_equal(table.exact_0, table.seen == own.reset_every - 1)
+    summary = read(paths.KNOWLEDGE_SUMMARY, name).iloc[0]
+    mean = (table.probability * table.kl).sum() / own.reset_every
+    assert_allclose([summary.kl, summary.kl_worst], [mean, table.kl_worst.max()], WRITTEN)
+    fitted = read(paths.CONCENTRATION, name)
+    assert (tuple(fitted.alpha), fitted.kl_left.nunique()) == (own.alpha, 1)
+
+
+def test_a_state_of_knowledge_is_what_the_saved_network_predicts():
+    """Bounded by what a network predicts there after all possible pasts of a period."""
+    model = keras.saving.load_model(paths.meta_model("M1"))
+    table = read(paths.KNOWLEDGE, "M1")
+    state = table[(table.count_1 == 2) & (table.seen == 2)].iloc[0]
+    # Two periods before it, then the reset, twice symbol 1, and what is to be predicted.
+    pasts = np.array(list(product((1, 2, 3), repeat=4)))
+    twice = np.concatenate([np.repeat(pasts, 81, axis=0), np.tile(pasts, (81, 1))], axis=1)
+    sequences = np.insert(twice, [0, 4, 8], 0, axis=1)
+    sequences = np.concatenate([sequences, np.ones((len(twice), 2), int)], axis=1)
+    shifted = np.eye(4, dtype=np.float32)[sequences]
+    shifted = np.concatenate([np.zeros_like(shifted[:, :1]), shifted], axis=1)
+    logits = model.predict(shifted, verbose=0)[:, -1].astype(np.float64)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    for k in range(4):
+        # float32, and six digits.
+        assert p[:, k].min() - 1e-5 < state[f"network_{k}"] < p[:, k].max() + 1e-5
+        # The bounds are tight: the pasts hardly matter.
+        assert np.ptp(p[:, k]) < 0.1
+
+
+@each_model
+def test_leaks_are_of_every_count_of_the_period_before(name):
+    alpha, table = source(name).alpha, read(paths.LEAKS, name)
+    counts = columns(table, "previous")
+    assert len(np.unique(counts, axis=0)) == len(table) == 15
+    assert set(counts.sum(axis=1)) == {4}
+    assert_allclose(table.probability.sum(), 1, rtol=WRITTEN)
+    assert_allclose(table.filter(like="network_").sum(axis=1), 1, rtol=WRITTEN)
+    share = np.tile(np.divide(alpha, sum(alpha)), (15, 1))
+    assert_allclose(columns(table, "exact"), share, rtol=WRITTEN)
+
+
+@each_model
+def test_hidden_states_are_read_out_and_drawn(name):
+    readout = read(paths.READOUT, name)
+    assert list(readout.quantity[2:]) == ["count of symbol 3", "symbols seen"]
+    assert (readout["count"] == 3).all()  # the other half of six
+    assert (readout[["r_squared", "r_squared_untrained"]] <= 1).all(axis=None)
+    states = read(paths.HIDDEN_STATES, name)
+    # Of six sequences the states before a symbol; three characters of each are resets.
+    assert len(states) == 6 * (tiny.STEPS - 3)
+    # Components are centred and uncorrelated, the first with the larger variance.
+    centred = [states.x.mean(), states.y.mean(), (states.x * states.y).mean()]
+    assert_allclose(centred, 0, atol=1e-5)
+    share = states.y_share[0] / states.x_share[0]
+    assert_allclose(share, states.y.var() / states.x.var(), rtol=1e-4)
+    assert share < 1
+    assert set(columns(states, "count").sum(axis=1)) == set(range(4))
+
+
+def test_probe_shifted():
+    table = formats.read_table(paths.MATRIX)
+    sources = ("M1", "M3", "fixed p")
+    pairs = list(zip(table.model, table.sequences))
+    assert pairs == list(product(("M1", "M3"), sources))
+    for other in ("own", "matched"):
+        difference = table.network - table[other]
+        assert_allclose(table[f"network_less_{other}"], difference, atol=WRITTEN)
+    assert (table.kl_own > 0).all()
+    row = dict(zip(pairs, table.itertuples()))
+    for name in ("M1", "M3"):
+        # Both networks saw the same sequences of each source.
+        assert row[name, name].own == row["M1", name].matched == row["M3", name].matched
+        # p = (1, 0, 0) has one sequence, without an error, and nothing is uncertain in it.
+        fixed = row[name, "fixed p"]
+        assert (fixed[4], fixed.matched) == (1, 0)
+        assert np.isnan(fixed.network_se)
+        simplex = read(paths.SIMPLEX, name)
+        p = columns(simplex, "p")
+        # Two steps from corner to corner: the corners, and the middles of the edges.
+        assert len(np.unique(p, axis=0)) == len(p) == 6
+        assert_array_equal(simplex["count"], np.where(p.max(axis=1) == 1, 1, 6))
+        # The entropy of p: all possible symbols are equally likely.
+        assert_allclose(simplex.matched, np.log((p > 0).sum(axis=1)), rtol=WRITTEN)
+    assert row["M1", "M3"].own != row["M1", "M3"].matched
+
+
+@each_model
+def test_study_training(name):
+    own, before, exact = source(name), set(), set()
+    place = np.arange(tiny.STEPS) % own.reset_every
+    for recipe, number in product(tiny.RECIPES, tiny.REPETITIONS):
+        curve = formats.read_table(paths.study_curve(name, recipe, number))
+        points = study_training.logarithmic(tiny.RECIPES[recipe])
+        assert list(curve.batch) == [0, *points]
+        assert curve.excess.between(0, 2).all()
+        table = formats.read_table(paths.study_regret(name, recipe, number))
+        assert list(table.step) == list(range(tiny.STEPS))
+        assert_allclose(table.difference, table.network - table.exact, atol=WRITTEN)
+        assert_allclose(table.cumulated, table.difference.cumsum(), atol=1e-4)
+        assert_array_equal(table.exact > 0, place > 0)
+        # After nothing but symbol 1.
+        counted = (own.alpha[0] + place - 1) / (sum(own.alpha) + place - 1)
+        assert_allclose(table.only_1_exact, np.where(place == 0, 0, counted), WRITTEN)
+        assert table.only_1_network.between(0, 1).all()
+        before.add(curve.excess[0])
+        exact.add(tuple(table.exact))
+    # They differ by the networks alone, each of which has its own weights.
+    assert (len(exact), len(before)) == (1, len(tiny.RECIPES) * len(tiny.REPETITIONS))
+
+
+def test_study_memory():
+    for prior, reset_every in product(("biased", "balanced"), tiny.PERIODS):
+        table = formats.read_table(paths.study_memory(prior, reset_every))
+        assert list(table.units) == tiny.UNITS
+        keys = set(zip(table.prior, table.reset_every, table.batches))
+        assert keys == {(prior, reset_every, tiny.RECIPES["tuned"])}
+        # Of another size it is another network.
+        assert (table.excess > 0).all()
+        assert table.excess.nunique() == len(tiny.UNITS)
+
+
+@pytest.mark.parametrize("key", [("other", 2), ("biased", 7)])
+def test_a_study_that_the_parameters_do_not_have_is_refused(key):
+    with pytest.raises(ValueError, match=f"got ({key[0]}|{key[1]}); allowed: [b2]"):
+        tiny.run_stage(f"study_memory {key[0]} {key[1]}")
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    # Two points in each doubling, those that round to the same number once.
+    [(1, [1]), (2, [1, 2]), (8, [1, 2, 3, 4, 6, 8]), (16, [1, 2, 3, 4, 6, 8, 11, 16])],
+)
+def test_points_of_a_curve_are_denser_where_it_falls(last, expected):
+    assert study_training.logarithmic(last) == expected

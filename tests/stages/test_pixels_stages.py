@@ -1,0 +1,207 @@
+"""The stages of questions 1 and 2, one after the other, on a few small images."""
+
+import hashlib
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from pipeline import paths
+from pipeline.core import parallel, training
+from pipeline.files import formats
+from pipeline.pixels import masks
+from tests import tiny
+
+# Numbers are written with six digits.
+SIX = 1e-5
+
+
+def run_in_new_process(folder: Path) -> Path:
+    parallel.use_threads(tiny.THREADS)
+    return tiny.run(folder, *tiny.PIXELS)
+
+
+@pytest.fixture(scope="module")
+def runs(threads: int, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two runs, one with other hashes, addresses, language, time, home and permissions."""
+    folder = tmp_path_factory.mktemp("stages")
+    elsewhere = {"HOME": str(folder), "TMPDIR": str(folder), "LANG": "tr_TR.UTF-8"}
+    elsewhere |= {"LC_ALL": "C", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "7"}
+    spawn = multiprocessing.get_context("spawn")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in elsewhere.items():
+            patch.setenv(name, value)
+        with ProcessPoolExecutor(1, spawn, os.umask, (0o077,)) as pool:
+            other = pool.submit(run_in_new_process, folder / "other")
+            # That process has started with all this; this one stays as it was.
+            patch.undo()
+            return tiny.run(folder / "this", *tiny.PIXELS), other.result()
+
+
+@pytest.fixture
+def inside(runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the outputs as the current one."""
+    monkeypatch.chdir(runs[0])
+    return runs[0]
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
+
+
+def test_binarise(inside):
+    arrays = formats.read_arrays(paths.BINARISED)
+    for split, count in (("train", tiny.TRAIN), ("test", tiny.TEST)):
+        assert (arrays[split].shape, arrays[split].dtype) == ((count, 784), np.uint8)
+        assert set(np.unique(arrays[split])) == {0, 1}
+        assert arrays[f"{split}_labels"].shape == (count,)
+    ink = formats.read_table(paths.INK).set_index(["split", "digit"])["ink"]
+    assert_allclose(ink["train", "all"], arrays["train"].mean(), rtol=SIX)
+    ones = arrays["test"][arrays["test_labels"] == 1]
+    assert_allclose(ink["test", "1"], ones.mean(), rtol=SIX)
+    examples = formats.read_arrays(paths.EXAMPLES)
+    assert_array_equal(examples["binary"], arrays["test"][examples["image"]])
+
+
+def test_train_pixels(inside):
+    history = formats.read_table(paths.PIXEL_HISTORY)
+    columns = "epoch train_loss train_accuracy test_loss test_accuracy"
+    assert list(history) == columns.split()
+    assert history["epoch"].tolist() == list(range(tiny.EPOCHS))
+    table = formats.read_table(paths.SNAPSHOT_SCORES).set_index("snapshot")
+    assert table["epochs_trained"].to_dict() == {"untrained": 0, "0": 1, "final": 2}
+    loss = table["test_loss"]
+    # A network that knows nothing loses log 2 a pixel; training helps.
+    assert_allclose(loss["untrained"], np.log(2), atol=0.2)
+    assert loss["final"] < loss["untrained"]
+    assert loss["0"] == history["test_loss"][0]
+    assert_allclose(table["test_nats_per_image"], 784 * loss, rtol=SIX)
+
+
+def test_the_recorded_loss_is_that_of_the_saved_network(inside):
+    test = formats.read_arrays(paths.BINARISED)["test"].astype(np.float32)
+    shifted = np.concatenate([np.zeros((tiny.TEST, 1)), test[:, :783]], axis=1)
+    recorded = formats.read_table(paths.SNAPSHOT_SCORES).set_index("snapshot")["test_loss"]
+    for name, file in (("untrained", "untrained"), ("0", "epoch-0"), ("final", "final")):
+        model = keras.saving.load_model(paths.PIXEL_MODELS / f"{file}.keras")
+        assert model.input_shape == model.output_shape == (None, None, 1)
+        logits = model.predict_on_batch(shifted[..., None])[..., 0]
+        nats = np.logaddexp(0, np.where(test == 1, -logits, logits))
+        assert_allclose(recorded[name], nats.mean(), rtol=SIX)  # float32 logits
+
+
+def test_rollout(inside):
+    table = formats.read_table(paths.HORIZONS)
+    columns = "predictor strategy horizon images accuracy accuracy_se"
+    assert list(table) == f"{columns} cross_entropy cross_entropy_se".split()
+    cells = table.set_index(["predictor", "strategy", "horizon"])
+    by_network = product(
+        ("untrained", "0", "final"), ("argmax", "sample", "teacher_forced")
+    )
+    baselines = ("all_zero", "copy_left", "copy_above", "training_majority")
+    rows = {*by_network, *((name, "baseline") for name in baselines)}
+    assert {key[:2] for key in cells.index} == rows
+    assert len(cells) == len(set(cells.index)) == 2 * len(rows)
+    assert (table["images"] == 8).all()
+    assert table["accuracy"].between(0, 1).all()
+    test = formats.read_arrays(paths.BINARISED)["test"][:8, -tiny.UNKNOWN :]
+    paper = cells["accuracy"]["all_zero", "baseline", tiny.UNKNOWN]
+    assert_allclose(paper, 1 - test.mean(), rtol=SIX)
+    # One step ahead, rollout and teacher forcing have read the same: the truth.
+    forced = cells["cross_entropy"]["final", "teacher_forced", 1]
+    for strategy in ("argmax", "sample"):
+        # float32 in another order of operations.
+        assert_allclose(cells["cross_entropy"]["final", strategy, 1], forced, rtol=1e-4)
+    steps = formats.read_table(paths.STEPS_AHEAD).groupby(["predictor", "strategy"])
+    means = cells.xs(tiny.UNKNOWN, level="horizon")["cross_entropy"]
+    assert_allclose(steps["cross_entropy"].mean()[means.index], means, rtol=10 * SIX)
+    shown = formats.read_arrays(paths.ROLLOUT_GALLERY)
+    by_image = formats.read_table(paths.ROLLOUT_IMAGES)
+    right = (shown["argmax"] == shown["truth"][:, -tiny.UNKNOWN :]).mean(axis=1)
+    assert_allclose(by_image["argmax_accuracy"][shown["image"]], right, rtol=SIX)
+
+
+def test_inpaint(inside):
+    test = formats.read_arrays(paths.BINARISED)["test"]
+    posteriors = formats.read_arrays(paths.POSTERIORS)
+    table = formats.read_table(paths.INPAINTING_SCORES)
+    columns = "task masks method snapshot images fill_accuracy fill_accuracy_se"
+    assert list(table)[:7] == columns.split()
+    keys = table.set_index(["task", "masks", "method", "snapshot"])
+    # Two by each of three snapshots, and four more.
+    assert len(keys) == len(set(keys.index)) == 2 * len(masks.KINDS) * 10
+    assert (table["images"] == 6).all()
+    # A fill is right if all of its pixels are.
+    assert (table["fill_accuracy"] <= table["pixel_accuracy"]).all()
+    gives_probabilities = table["method"].isin(["exact", "past_only", "lookup"])
+    for name in ("nats", "nats_se", "brier", "ece"):
+        assert_array_equal(table[name].notna(), gives_probabilities)
+    for task, missing in (("one_pixel", 1), ("patch_2x2", 4)):
+        masked, truth = np.load(paths.INPAINTING_TASKS[task])
+        assert (truth.shape, truth.dtype) == ((6 * len(masks.KINDS), 784), np.int8)
+        assert_array_equal((masked == -1).sum(axis=1), missing)
+        assert_array_equal(masked[masked != -1], truth[masked != -1])
+        assert all((test == image).all(axis=1).any() for image in truth)
+        assert posteriors[task].shape == (len(truth), 2**missing)
+        # In double precision.
+        assert_allclose(np.exp(posteriors[task]).sum(axis=1), 1, atol=1e-9)
+        # The posterior that is written is the one that is scored.
+        bits = truth[masked == -1].reshape(-1, missing) @ (1 << np.arange(missing))
+        nats = -posteriors[task][np.arange(len(truth)), bits]
+        for kind, own in zip(masks.KINDS, np.split(nats, len(masks.KINDS))):
+            assert_allclose(
+                keys["nats"][task, kind, "exact", "final"], own.mean(), rtol=SIX
+            )
+
+
+def test_posteriors_are_those_of_the_saved_network(inside):
+    model = keras.saving.load_model(paths.pixel_model("final"))
+    image = np.load(paths.INPAINTING_TASKS["patch_2x2"])[0, 0]
+    filled = np.repeat(image[None].astype(np.float32), 16, axis=0)
+    filled[:, image == -1] = np.arange(16)[:, None] >> np.arange(4) & 1
+    shifted = np.pad(filled[:, :-1], ((0, 0), (1, 0)))
+    logits = model.predict_on_batch(shifted[..., None])[..., 0].astype(np.float64)
+    joint = -np.logaddexp(0, np.where(filled == 1, -logits, logits)).sum(axis=1)
+    expected = np.exp(joint - np.logaddexp.reduce(joint))
+    posterior = np.exp(formats.read_arrays(paths.POSTERIORS)["patch_2x2"][0])
+    # Sums of 784 float32 terms, each rounded to 1e-7 of a size of order one.
+    assert_allclose(posterior, expected, atol=1e-4)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and paths.LOCKS not in path.relative_to(folder).parents
+    }
+
+
+def test_the_same_again_makes_the_same_bytes(runs):
+    this, other = map(hashes, runs)
+    assert this == other
+    # Nothing unfinished is left.
+    assert not [name for name in this if Path(name).name.startswith(".")]
+
+
+def test_training_that_was_stopped_resumes_to_the_same_bytes(inside, monkeypatch):
+    before, begun = hashes(inside), []
+    steps = training.Trainer.steps
+
+    def stop_in_the_last_epoch(self, batches, total, label, done=0):
+        begun.append(label)
+        if begun == ["epoch 0", "epoch 1"]:
+            raise KeyboardInterrupt
+        return steps(self, batches, total, label, done)
+
+    monkeypatch.setattr(training.Trainer, "steps", stop_in_the_last_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        tiny.run(inside, "train_pixels")
+    assert hashes(inside).keys() - before.keys() == {"data/checkpoints/train_pixels"}
+    tiny.run(inside, "train_pixels")
+    assert begun == ["epoch 0", "epoch 1", "epoch 1"]
+    assert hashes(inside) == before

@@ -1,0 +1,130 @@
+"""What DVC itself would run again after an edit, in a copy in which all is up to date."""
+
+import compileall
+import re
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+from ruamel.yaml import YAML
+
+from pipeline.commands import demo
+from pipeline.params import loading
+
+ROOT = Path(__file__).parents[1]
+PIXELS = {"binarise", "rollout", "inpaint"}
+BAYES = {"compare_bayes", "probe_knowledge", "probe_shifted"}
+TRAINED_ON_SEQUENCES = {"train_meta", "study_training", "study_memory"}
+ALL = {"report", "train_pixels"} | PIXELS | BAYES | TRAINED_ON_SEQUENCES
+
+PROJECT = ("dvc.yaml", "studies/dvc.yaml", ".dvcignore", "numerics.lock", "params.yaml")
+# Files that change no byte of a result.
+TOOLS = ("__main__", "paths", "commands/demo", "params/loading", "runtime/process")
+# What an edit of a file concerns, by the dependency that has it.
+EDITS = {
+    "pipeline/core": ("core/scores.py", ALL),
+    "pipeline/pixels": ("pixels/masks.py", PIXELS | {"report"}),
+    "pipeline/meta": ("meta/source.py", TRAINED_ON_SEQUENCES | BAYES | {"report"}),
+    "pipeline/probes": ("probes/bounds.py", BAYES | {"report"}),
+    "pipeline/report": ("report/templates/meta.md.jinja", {"report"}),
+    "pipeline/stages/rollout.py": ("stages/rollout.py", {"rollout"}),
+    "pipeline/stages": ("stages/rollout.py", {"report"}),
+    "numerics.lock": ("../numerics.lock", ALL),
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Both graphs and their code, with a dummy for every output, and fewer studies."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in PROJECT:
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    compiled = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "pipeline", folder / "pipeline", ignore=compiled)
+    change_params(folder, {"studies": {"repetitions": [1], "memory": {"reset_every": [2]}}})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.chdir(folder)
+        Repo.init(no_scm=True).close()
+        with Repo() as repo:
+            for out in repo.index.outs:
+                path = Path(out.fs_path)
+                file = path if path.suffix else path / "file"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text("{}")
+            repo.commit(force=True)
+        yield folder
+
+
+def change_params(folder: Path, changes: dict) -> None:
+    yaml = YAML()
+    settings = yaml.load(folder / loading.FILE)
+    demo.merge(settings, changes)
+    yaml.dump(settings, folder / loading.FILE)
+
+
+def edit(file: Path) -> None:
+    file.write_bytes(file.read_bytes() + b"# edited\n")
+
+
+def stale() -> dict[str, set[str]]:
+    """For each changed dependency, the stages that DVC would run again because of it."""
+    found = defaultdict(set)
+    with Repo() as repo:
+        for stage, reasons in repo.status().items():
+            (reason,) = reasons  # no output is missing, and no command has changed
+            for dependency in reason["changed deps"]:
+                found[dependency].add(stage.rpartition(":")[2])
+    return found
+
+
+def test_tools_and_what_they_leave_behind_concern_no_stage(project):
+    for name in TOOLS:
+        edit(project / "pipeline" / f"{name}.py")
+    assert compileall.compile_dir(project / "pipeline", quiet=1)
+    (project / "models" / "pixels" / ".unfinished-final.keras").touch()
+    assert stale() == {}
+
+
+@pytest.fixture(scope="module")
+def changed(project):
+    """What is stale after an edit in every folder, and another meta-task model M1."""
+    for name in {name for name, _ in EDITS.values()}:
+        edit(project / "pipeline" / name)
+    change_params(project, {"meta": {"models": {"M1": {"reset_every": 7}}}})
+    return stale()
+
+
+@pytest.mark.parametrize("dependency", EDITS)
+def test_an_edit_concerns_what_it_can_change_and_nothing_else(dependency, changed):
+    _, concerned = EDITS[dependency]
+    assert {stage.partition("@")[0] for stage in changed[dependency]} == concerned
+
+
+def test_a_changed_model_is_trained_alone(changed):
+    recipes = ("published", "tuned", "converged")
+    studies = {f"study_training@M1-{recipe}-1" for recipe in recipes}
+    assert changed["params.yaml"] == {"train_meta@M1", "report"} | BAYES | studies
+    assert changed.keys() == EDITS.keys() | {"params.yaml"}
+
+
+def test_the_branches_that_make_runs_side_by_side_share_no_stage(project):
+    """Otherwise two DVCs would run it at once. The studies belong to neither."""
+    makefile = (ROOT / "Makefile").read_text()
+    with Repo() as repo:
+
+        def needed(targets: str) -> set[str]:
+            """The stages, and all that have to run before them."""
+            return {
+                stage.name.partition("@")[0]
+                for target in targets.split()
+                for stage in repo.stage.collect(target, with_deps=True)
+            }
+
+        pixels, meta = map(needed, re.findall(r"--wait-for-lock repro (.+)", makefile))
+        assert not pixels & meta
+        assert pixels | meta | {"report"} == needed("report")
+        assert ALL - needed("report") == {"study_training", "study_memory"}

@@ -1,0 +1,120 @@
+"""The graph on a few small images, in seconds; for the tests of stages and for faults/."""
+
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.commands.demo import merge
+from pipeline.files import formats
+from pipeline.params import loading
+from pipeline.pixels import sources
+from pipeline.runtime import runner
+
+ROOT = Path(__file__).parents[1]
+
+# In the order of dvc.yaml and studies/dvc.yaml; a stage and its keys.
+PIXELS = ["binarise", "train_pixels", "rollout", "inpaint"]
+META = [
+    "train_meta M1",
+    "train_meta M3",
+    "compare_bayes",
+    "probe_knowledge",
+    "probe_shifted",
+]
+RECIPES, REPETITIONS = {"published": 5, "tuned": 2, "converged": 3}, [1, 2]
+UNITS, PERIODS = [2, 3], [2, 3]
+STUDIES = [
+    f"study_training {name} {recipe} {repetition}"
+    for name in ("M1", "M3")
+    for recipe in RECIPES
+    for repetition in REPETITIONS
+] + [
+    f"study_memory {prior} {reset_every}"
+    for prior in ("biased", "balanced")
+    for reset_every in PERIODS
+]
+
+# What a run in seconds takes instead of the committed parameters.
+THREADS, TRAIN, TEST, EPOCHS, UNKNOWN, STEPS = 2, 48, 24, 2, 60, 12
+CHANGES: dict[str, Any] = {
+    "threads": THREADS,
+    "data": {"source": "digits", "threshold": 0.4},
+    "pixels": {
+        "units": [4],
+        "dense": [8],
+        "batch_size": 20,
+        "epochs": EPOCHS,
+        "snapshots": [0],
+        "curve_images": 10,
+    },
+    "rollout": {
+        "images": 8,
+        "first_pixel": 784 - UNKNOWN,
+        "horizons": [1, UNKNOWN],
+        "samples": 2,
+    },
+    "inpainting": {"images": 6},
+    "meta": {
+        "training": {
+            "units": [4],
+            "steps": STEPS,
+            "batch_size": 4,
+            "evaluate_every": 2,
+            "train_sequences": 10,
+            "test_sequences": 6,
+        },
+        "optimiser": {recipe: {"batches": batches} for recipe, batches in RECIPES.items()},
+        "comparison": {"sequences": 5},
+        "probes": {"orders": 2, "pasts": 2, "sequences": 6, "grid": 2},
+    },
+    "studies": {
+        "repetitions": REPETITIONS,
+        "sequences": 4,
+        "memory": {"units": UNITS, "reset_every": PERIODS},
+    },
+}
+
+
+def write_params(changes: dict[str, Any] = CHANGES) -> None:
+    """The committed parameters with these changes, and M1 and M3 alone, as params.yaml."""
+    settings = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    merge(settings, changes)
+    for name in ("M2", "M4"):
+        del settings["meta"]["models"][name]
+    YAML(typ="safe").dump(settings, loading.FILE)
+
+
+def few_images(patch: pytest.MonkeyPatch) -> None:
+    """TRAIN and TEST of the bundled digits instead of all."""
+    everything = sources.digits(TRAIN)
+    few = everything._replace(
+        test=everything.test[:TEST], test_labels=everything.test_labels[:TEST]
+    )
+    patch.setattr(sources, "digits", lambda train: few)
+    patch.setitem(sources.TRAIN_IMAGES, "digits", TRAIN)
+    patch.setitem(sources.TEST_IMAGES, "digits", TEST)
+
+
+def run_stage(stage: str) -> None:
+    """Run a stage, such as "train_meta M1", in this process and in the current folder."""
+    name, *given = stage.split()
+    module = import_module(f"pipeline.stages.{name}")
+    keys = runner.parse_keys(module, given)
+    runner.run(module, keys, loading.load(), formats.encode, time.monotonic())
+
+
+def run(folder: Path, *stages: str) -> Path:
+    """Run stages one after the other in a folder, which is made if need be."""
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        few_images(patch)
+        if not loading.FILE.exists():
+            write_params()
+        for stage in stages:
+            run_stage(stage)
+    return folder
