@@ -7,7 +7,6 @@ fresh clone, with the committed final network. In Python it is
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 import keras
@@ -18,7 +17,7 @@ from pipeline import paths
 from pipeline.core import parallel, randomness, scores
 from pipeline.files import formats, models
 from pipeline.pixels import inpainting
-from pipeline.runtime import process, transaction, versions
+from pipeline.runtime import process, transaction
 
 MOST_SAMPLES = 1000
 
@@ -39,8 +38,6 @@ def main(arguments: list[str]) -> None:
     final = paths.pixel_model("final")
     parser.add_argument("--model", type=Path, default=final, help="default: %(default)s")
     given = parser.parse_args(arguments)
-    for line in versions.warnings():
-        print(line, file=sys.stderr)
     parallel.use_threads(os.cpu_count() or 1)
     try:
         _run(given)

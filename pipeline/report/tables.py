@@ -14,6 +14,11 @@ Tables = Mapping[str, pd.DataFrame]
 Arrays = Mapping[str, np.ndarray]
 
 
+def as_written(table: pd.DataFrame) -> pd.DataFrame:
+    """The cells as the table's file has them: floats with six significant digits."""
+    return table.map(lambda cell: float(f"{cell:.6g}") if isinstance(cell, float) else cell)
+
+
 def select(table: pd.DataFrame, **where: Any) -> pd.DataFrame:
     """The rows that have these values in these columns."""
     chosen = np.ones(len(table), bool)

@@ -14,6 +14,7 @@ from pipeline.params import sections
 from pipeline.probes import summaries
 from pipeline.report import facts, figures, page, published, words
 from pipeline.report.metrics import metrics
+from pipeline.report.tables import as_written
 from pipeline.runtime import versions
 
 READS = ("*",)
@@ -64,8 +65,9 @@ def run(params: sections.Params) -> dict[Path, Any]:
         "fills": formats.read_arrays(paths.INPAINTING_GALLERY),
         "predictions": formats.read_arrays(paths.PREDICTIONS),
     }
-    tables["generalisation"] = summaries.generalisation(tables["history"], curves)
-    tables["scorecard"] = published.scorecard(tables, params.report)
+    gaps = summaries.generalisation(tables["history"], curves)
+    tables["generalisation"] = as_written(gaps)
+    tables["scorecard"] = as_written(published.scorecard(tables, params.report))
     write = partial(
         words.render,
         "report.md.jinja",
