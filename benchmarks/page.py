@@ -85,9 +85,7 @@ def environment() -> str:
         except metadata.PackageNotFoundError:
             continue
     processor = models[0] if models else platform.processor() or platform.machine()
-    return f"{os.cpu_count()} processors ({processor}), {platform.system()}; " + ", ".join(
-        versions
-    )
+    return f"{os.cpu_count()} processors ({processor}), {platform.system()}; " + ", ".join(versions)
 
 
 def seconds(value: float) -> str:
@@ -114,9 +112,7 @@ def speed(table: pd.DataFrame) -> dict[str, Any]:
 def scaling(table: pd.DataFrame) -> dict[str, Any]:
     """Time and memory by size."""
     draw_scaling(table)
-    ours, keras = (
-        table[table["subject"] == subject].itertuples() for subject in ("ours", "keras")
-    )
+    ours, keras = (table[table["subject"] == subject].itertuples() for subject in ("ours", "keras"))
     rows = [
         (
             f"{LABELS[own.varied]}: {own.value}",
@@ -133,9 +129,7 @@ def scaling(table: pd.DataFrame) -> dict[str, Any]:
 
 def seeds(table: pd.DataFrame) -> dict[str, Any]:
     """Losses on both paths by seed, and how far the paths are apart."""
-    losses = table.pivot(
-        index=["epochs_trained", "path"], columns="seed", values="test_loss"
-    )
+    losses = table.pivot(index=["epochs_trained", "path"], columns="seed", values="test_loss")
     mean, deviation = losses.mean(axis=1), losses.std(axis=1)
     last = table["epochs_trained"].max()
     ended = table["epochs_trained"] == last

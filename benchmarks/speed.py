@@ -53,9 +53,9 @@ def main() -> None:
         characters,
         training.units[0],
         training.dense,
-        rng.integers(
-            characters, size=(META_BATCHES, training.batch_size, training.steps)
-        ).astype(np.uint8),
+        rng.integers(characters, size=(META_BATCHES, training.batch_size, training.steps)).astype(
+            np.uint8
+        ),
         settings.threads,
     )
     first, images = settings.rollout.first_pixel, settings.rollout.images
@@ -101,9 +101,7 @@ def main() -> None:
             "pytorch, growing prefix": functools.partial(
                 subjects.pytorch_prefixes, network, continuation
             ),
-            "pytorch, carried state": functools.partial(
-                subjects.pytorch_rollout, network, tenth
-            ),
+            "pytorch, carried state": functools.partial(subjects.pytorch_rollout, network, tenth),
             "jax, carried state": functools.partial(subjects.jax_rollout, network, tenth),
         },
     )
@@ -112,18 +110,12 @@ def main() -> None:
         ("in-painting",),
         {
             "ours": functools.partial(subjects.ours_infill, network, infill),
-            "ours, full passes": functools.partial(
-                subjects.ours_full_passes, network, infill
-            ),
-            "keras, full passes": functools.partial(
-                subjects.keras_full_passes, network, infill
-            ),
+            "ours, full passes": functools.partial(subjects.ours_full_passes, network, infill),
+            "keras, full passes": functools.partial(subjects.keras_full_passes, network, infill),
             "pytorch, full passes": functools.partial(
                 subjects.pytorch_full_passes, network, infill
             ),
-            "jax, full passes": functools.partial(
-                subjects.jax_full_passes, network, infill
-            ),
+            "jax, full passes": functools.partial(subjects.jax_full_passes, network, infill),
         },
     )
     page.write("speed", pd.DataFrame(rows))

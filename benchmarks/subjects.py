@@ -141,9 +141,7 @@ def jax_network(network: Network) -> Mapping[str, Run]:
         if network.characters == 1:
             logit = logits[..., 0]
             return jnp.mean(jax.nn.softplus(logit) - symbols * logit)
-        picked = jnp.take_along_axis(
-            jax.nn.log_softmax(logits), symbols[..., jnp.newaxis], axis=-1
-        )
+        picked = jnp.take_along_axis(jax.nn.log_softmax(logits), symbols[..., jnp.newaxis], axis=-1)
         return -jnp.mean(picked)
 
     @jax.jit
@@ -152,9 +150,7 @@ def jax_network(network: Network) -> Mapping[str, Run]:
         first = [0.9 * m + 0.1 * g for m, g in zip(moments[0], gradients)]
         second = [0.999 * v + 0.001 * g**2 for v, g in zip(moments[1], gradients)]
         scale = 0.001 * jnp.sqrt(1 - 0.999**count) / (1 - 0.9**count)
-        weights = [
-            w - scale * m / (jnp.sqrt(v) + 1e-7) for w, m, v in zip(weights, first, second)
-        ]
+        weights = [w - scale * m / (jnp.sqrt(v) + 1e-7) for w, m, v in zip(weights, first, second)]
         return weights, (first, second)
 
     symbols = [jnp.asarray(batch.astype(np.int32)) for batch in network.symbols]
@@ -288,11 +284,7 @@ def ours_infill(network: Network, task: Infill) -> Mapping[str, Run]:
 
     parallel.use_threads(network.threads)
     model = _model(network)
-    return {
-        "in-painting": Run(
-            lambda: infill.score_completions(model, task.images, task.missing)
-        )
-    }
+    return {"in-painting": Run(lambda: infill.score_completions(model, task.images, task.missing))}
 
 
 def ours_full_passes(network: Network, task: Infill) -> Mapping[str, Run]:
@@ -301,11 +293,7 @@ def ours_full_passes(network: Network, task: Infill) -> Mapping[str, Run]:
 
     parallel.use_threads(network.threads)
     model, rows = _model(network), _filled(task)
-    return {
-        "in-painting": Run(
-            lambda: prediction.log_p_next(model, rows), _full_pass_scale(task)
-        )
-    }
+    return {"in-painting": Run(lambda: prediction.log_p_next(model, rows), _full_pass_scale(task))}
 
 
 def keras_full_passes(network: Network, task: Infill) -> Mapping[str, Run]:
@@ -412,9 +400,7 @@ def _torch_model(network: Network):
     class Model(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.recurrent = torch.nn.GRU(
-                network.characters, network.units, batch_first=True
-            )
+            self.recurrent = torch.nn.GRU(network.characters, network.units, batch_first=True)
             layers: list[torch.nn.Module] = []
             width = network.units
             for dense in network.dense:

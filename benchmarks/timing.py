@@ -68,9 +68,7 @@ class Seconds(NamedTuple):
     slowest_s: float
 
 
-def interleaved(
-    workers: Mapping[str, Worker], run: str, repeats: int
-) -> dict[str, Seconds]:
+def interleaved(workers: Mapping[str, Worker], run: str, repeats: int) -> dict[str, Seconds]:
     """Seconds of each subject over rounds A B A B, after a call to compile.
 
     Whatever slows the machine for a while then slows all of them.
@@ -78,13 +76,11 @@ def interleaved(
     for worker in workers.values():
         worker.seconds(run)
     rounds = [
-        {name: worker.seconds(run) for name, worker in workers.items()}
-        for _ in range(repeats)
+        {name: worker.seconds(run) for name, worker in workers.items()} for _ in range(repeats)
     ]
     taken = {name: [one[name] for one in rounds] for name in workers}
     return {
-        name: Seconds(statistics.median(all_), min(all_), max(all_))
-        for name, all_ in taken.items()
+        name: Seconds(statistics.median(all_), min(all_), max(all_)) for name, all_ in taken.items()
     }
 
 

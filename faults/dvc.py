@@ -205,9 +205,7 @@ def shells(scratch: Path) -> harness.Faults:
             said = end(start(place, "repro", "-s", target), fails=True)
             assert ("meta.models" in said) == (target == "train_meta@M1"), said
         made = set(scratch.rglob("*")) - before
-        strange = [
-            path for path in made if place not in path.parents or "pwned" in path.name
-        ]
+        strange = [path for path in made if place not in path.parents or "pwned" in path.name]
         assert not strange, strange
         assert all(victim.read_text() == "here before" for victim in victims)
 

@@ -89,9 +89,7 @@ def mnist_files(scratch: Path) -> harness.Faults:
     prepared = harness.copy(raw)
     assert harness.run(prepared, "binarise", offline).code == 0
 
-    def attempt(
-        whole: Path, pattern: str, damaged: damage.Damage | None, says: str
-    ) -> None:
+    def attempt(whole: Path, pattern: str, damaged: damage.Damage | None, says: str) -> None:
         folder = harness.copy(whole)
         target = min(folder.rglob(pattern))
         content = target.read_bytes()

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 # The same examples on every run: a test that fails, fails for everybody.
-hypothesis.settings.register_profile(
-    "tests", deadline=None, derandomize=True, max_examples=40
-)
+hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, max_examples=40)
 hypothesis.settings.load_profile("tests")
 
 THREADS = 2

@@ -147,9 +147,7 @@ def posterior_predictive(
     return np.array(rows)
 
 
-def period_counts(
-    characters: Sequence[int], symbols: int, reset_every: int
-) -> list[list[int]]:
+def period_counts(characters: Sequence[int], symbols: int, reset_every: int) -> list[list[int]]:
     """Counts of each symbol before each character, forgotten at every `reset_every`th."""
     rows = []
     counts = [0] * symbols
@@ -193,9 +191,7 @@ def exact_bound(alpha: Sequence[float], seen: int) -> tuple[float, float]:
     costs, right = [], []
     for beginning in product(kinds, repeat=seen):
         before = log_evidence(count(beginning, len(alpha)), alpha)
-        joint = [
-            log_evidence(count([*beginning, last], len(alpha)), alpha) for last in kinds
-        ]
+        joint = [log_evidence(count([*beginning, last], len(alpha)), alpha) for last in kinds]
         costs += [-math.exp(log_p) * (log_p - before) for log_p in joint]
         right.append(math.exp(max(joint)))
     return math.fsum(costs), math.fsum(right)
@@ -238,9 +234,7 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
     return statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values))
 
 
-def regret(
-    log_p: np.ndarray, exact: np.ndarray, known: np.ndarray
-) -> list[dict[str, float]]:
+def regret(log_p: np.ndarray, exact: np.ndarray, known: np.ndarray) -> list[dict[str, float]]:
     """KL from the known p at each step, one sequence after the other."""
     sequences, steps, _ = log_p.shape
     table = []
@@ -264,10 +258,7 @@ def regret(
 
 def mean_log(rows: Sequence[Sequence[float]]) -> list[float]:
     """Log of the mean of the probabilities whose logarithms the rows are."""
-    return [
-        math.log(math.fsum(math.exp(v) for v in values) / len(values))
-        for values in zip(*rows)
-    ]
+    return [math.log(math.fsum(math.exp(v) for v in values) / len(values)) for values in zip(*rows)]
 
 
 def compare_states(

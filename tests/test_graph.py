@@ -152,9 +152,7 @@ def traces(tmp_path_factory, threads, study_tables):
 
 def differences(declared: set[str], used: set[Path]) -> tuple[set[Path], set[str]]:
     """Files that no declared file or folder covers, and declarations without a file."""
-    covering = {
-        file: {path for path in declared if file.is_relative_to(path)} for file in used
-    }
+    covering = {file: {path for path in declared if file.is_relative_to(path)} for file in used}
     undeclared = {file for file, found in covering.items() if not found}
     return undeclared, declared.difference(*covering.values())
 
@@ -189,7 +187,6 @@ def test_the_shift_is_in_one_place():
         file.relative_to(ROOT).as_posix()
         for file in ROOT.glob("pipeline/**/*.py")
         for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.Subscript)
-        and re.search(r"\[:, (:-1|1:)[],]", ast.unparse(node))
+        if isinstance(node, ast.Subscript) and re.search(r"\[:, (:-1|1:)[],]", ast.unparse(node))
     }
     assert shifted == {"pipeline/core/network.py"}

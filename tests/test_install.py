@@ -207,9 +207,7 @@ def test_uv_needs_no_module_venv(bare):
         ("3.12.0 pypy", None, "python3 is 3.12.0 (pypy): install Python 3.13"),
     ],
 )
-def test_no_suitable_python_is_one_line_before_anything_is_done(
-    bare, python, command, advice
-):
+def test_no_suitable_python_is_one_line_before_anything_is_done(bare, python, command, advice):
     if python:
         bare.python("python3", python)
     if command:
@@ -293,9 +291,7 @@ def test_an_environment_that_cannot_be_used_is_made_again(usual, what):
     usual.install()
     # Not used either: it is in what is made again.
     left = usual.executable(usual.project / ".venv/bin/uv", "#!/bin/sh\nexit 1\n")
-    stamp, python = (
-        usual.project / ".venv" / name for name in (".installed", "bin/python")
-    )
+    stamp, python = (usual.project / ".venv" / name for name in (".installed", "bin/python"))
     if what == "moved":
         stamp.write_text(stamp.read_text().replace("/project|", "/elsewhere|"))
     elif what == "python too old":

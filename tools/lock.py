@@ -104,9 +104,7 @@ def to_keep(locked: str) -> str:
     """The lock file without packages that have several versions."""
     pins = blocks(locked)
     names = [head.partition("==")[0] for head in pins]
-    return "".join(
-        block for name, block in zip(names, pins.values()) if names.count(name) == 1
-    )
+    return "".join(block for name, block in zip(names, pins.values()) if names.count(name) == 1)
 
 
 def blocks(text: str) -> dict[str, str]:

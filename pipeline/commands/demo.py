@@ -33,9 +33,7 @@ COPIED = (Path("dvc.yaml"), Path(".dvcignore"), versions.PINNED, *STUDIES)
 
 def main(arguments: list[str]) -> None:
     """The command."""
-    argparse.ArgumentParser("python -m pipeline demo", description=__doc__).parse_args(
-        arguments
-    )
+    argparse.ArgumentParser("python -m pipeline demo", description=__doc__).parse_args(arguments)
     prepare(FOLDER, YAML(typ="safe").load(CHANGES))
 
 

@@ -42,9 +42,7 @@ def main(arguments: list[str]) -> None:
     try:
         _run(given)
     except (MemoryError, tf.errors.ResourceExhaustedError):
-        raise ValueError(
-            "not enough memory; give fewer images, or ask for fewer samples"
-        ) from None
+        raise ValueError("not enough memory; give fewer images, or ask for fewer samples") from None
 
 
 def _run(given: argparse.Namespace) -> None:

@@ -26,9 +26,7 @@ def main(arguments: list[str]) -> None:
     Raises:
         ValueError: if a run is missing, or a parameter is wrong.
     """
-    argparse.ArgumentParser("python -m pipeline studies", description=__doc__).parse_args(
-        arguments
-    )
+    argparse.ArgumentParser("python -m pipeline studies", description=__doc__).parse_args(arguments)
     tables = collect(loading.load())
     transaction.place({path: formats.encode(path, tables[path]) for path in tables})
 

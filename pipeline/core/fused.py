@@ -142,9 +142,7 @@ def in_parts(symbols: tf.Tensor) -> list[tf.Tensor]:
     """
     rows = tf.shape(symbols)[0]
     parts = 1 if _gpu() else min(parallel.threads(), symbols.shape[0] or parallel.threads())
-    return [
-        symbols[rows * part // parts : rows * (part + 1) // parts] for part in range(parts)
-    ]
+    return [symbols[rows * part // parts : rows * (part + 1) // parts] for part in range(parts)]
 
 
 def _with_one(elements: tf.Tensor) -> tf.Tensor:
@@ -238,9 +236,7 @@ def _gru(elements, h, w_gates, w_candidate):
     def gradient(d_states, d_h):
         d_gates: list[tf.Tensor] = []
         d_candidate: list[tf.Tensor] = []
-        by_step = [
-            tf.unstack(values, BLOCK) for values in (elements, h_prev, r, u, c, d_states)
-        ]
+        by_step = [tf.unstack(values, BLOCK) for values in (elements, h_prev, r, u, c, d_states)]
         for x_t, h_t, r_t, u_t, c_t, d_state in reversed([*zip(*by_step)]):
             _, d_h, of_candidate, of_gates = tf.raw_ops.GRUBlockCellGrad(
                 x=x_t,

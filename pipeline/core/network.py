@@ -69,9 +69,9 @@ def build(
             layer.cell.bias.assign(np.repeat([1.0, 1.0, 0.0], width))
     for number, width in enumerate(dense):
         hidden = keras.layers.ReLU(name=f"relu_{number}")(hidden)
-        hidden = keras.layers.Dense(
-            width, kernel_initializer=glorot(), name=f"dense_{number}"
-        )(hidden)
+        hidden = keras.layers.Dense(width, kernel_initializer=glorot(), name=f"dense_{number}")(
+            hidden
+        )
     outputs = keras.layers.Dense(logits, kernel_initializer=glorot(), name="logits")(hidden)
     return keras.Model(inputs, outputs, name=name)
 

@@ -29,9 +29,7 @@ def threads() -> int:
     return tf.config.threading.get_inter_op_parallelism_threads() or 1
 
 
-def side_by_side(
-    compute: Callable[[Chunk], Result], chunks: Iterable[Chunk]
-) -> list[Result]:
+def side_by_side(compute: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> list[Result]:
     """The results of `compute` for all chunks, in their order, by `threads()` threads."""
     with ThreadPoolExecutor(threads()) as pool:
         return list(pool.map(compute, chunks))

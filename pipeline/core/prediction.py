@@ -18,9 +18,7 @@ ROWS = 1000
 ELEMENTS = 784_000
 
 
-def log_p_next(
-    model: keras.Model, symbols: UInt8[np.ndarray, "N T"]
-) -> Float[np.ndarray, "N T K"]:
+def log_p_next(model: keras.Model, symbols: UInt8[np.ndarray, "N T"]) -> Float[np.ndarray, "N T K"]:
     """Log probability of each possible symbol at t given the symbols before t.
 
     The same form as that of an exact predictor.

@@ -53,9 +53,7 @@ class Evaluation(NamedTuple):
     accuracy: Estimate
 
 
-def evaluate(
-    log_p: Float[np.ndarray, "N T K"], symbols: Integer[np.ndarray, "N T"]
-) -> Evaluation:
+def evaluate(log_p: Float[np.ndarray, "N T K"], symbols: Integer[np.ndarray, "N T"]) -> Evaluation:
     """The evaluator of every predictor of sequences, learned or exact."""
     return Evaluation(
         estimate(nats(log_p, symbols).mean(axis=1, dtype=np.float64)),

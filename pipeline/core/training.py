@@ -22,9 +22,7 @@ def nats(logits: tf.Tensor, symbols: tf.Tensor) -> tf.Tensor:
     if logits.shape[-1] == 1:
         targets = tf.cast(symbols, logits.dtype)
         return tf.nn.sigmoid_cross_entropy_with_logits(targets, logits[..., 0])
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(
-        tf.cast(symbols, tf.int32), logits
-    )
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(symbols, tf.int32), logits)
 
 
 def schedule(
@@ -92,10 +90,7 @@ class Trainer:
     def _descend(self, symbols: tf.Tensor) -> tf.Tensor:
         # The parts are independent until all are done, so TensorFlow runs them at once.
         losses, gradients = zip(
-            *(
-                self._loss_and_gradient(part, tf.size(symbols))
-                for part in fused.in_parts(symbols)
-            )
+            *(self._loss_and_gradient(part, tf.size(symbols)) for part in fused.in_parts(symbols))
         )
         total = [tf.add_n(parts) for parts in zip(*gradients)]
         self.optimizer.apply_gradients(zip(total, self.model.trainable_variables))
@@ -139,9 +134,7 @@ class Trainer:
             yield number
 
 
-def in_batches(
-    symbols: np.ndarray, order: np.ndarray, batch_size: int
-) -> Iterator[np.ndarray]:
+def in_batches(symbols: np.ndarray, order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
     """The rows of `symbols` in the given order; the last batch may be smaller."""
     for start in range(0, len(order), batch_size):
         yield symbols[order[start : start + batch_size]]

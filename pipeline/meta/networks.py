@@ -29,9 +29,7 @@ def trainer(
     model: keras.Model, *, schedule: str, peak_rate: float, batches: int, clip_norm: float
 ) -> training.Trainer:
     """Trains a model by a recipe; see `training.schedule` and `training.Trainer`."""
-    return training.Trainer(
-        model, training.schedule(schedule, peak_rate, batches), clip_norm
-    )
+    return training.Trainer(model, training.schedule(schedule, peak_rate, batches), clip_norm)
 
 
 def train(

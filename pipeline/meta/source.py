@@ -61,9 +61,7 @@ class Source:
         some = islice(self.batches(seed, batch_size, steps), needed)
         return np.concatenate(list(some))[:sequences]
 
-    def log_p_next(
-        self, characters: UInt8[np.ndarray, "N T"]
-    ) -> Float[np.ndarray, "N T K"]:
+    def log_p_next(self, characters: UInt8[np.ndarray, "N T"]) -> Float[np.ndarray, "N T K"]:
         """Exact log predictive probability of each character given its own period so far.
 
         p(x_t = k | x_<t) = (alpha_k + N_k) / (sum alpha + sum N), N counting the symbols
@@ -101,9 +99,7 @@ class Source:
         """
         return log_predictive(self.count(characters), self.alpha)
 
-    def count(
-        self, characters: UInt8[np.ndarray, "N T"]
-    ) -> Integer[np.ndarray, "N T symbols"]:
+    def count(self, characters: UInt8[np.ndarray, "N T"]) -> Integer[np.ndarray, "N T symbols"]:
         """How often each symbol 1 .. K-1 came before each character in its period."""
         seen = characters[..., None] == np.arange(1, self.symbols + 1)
         seen[:, :: self.reset_every] = False
@@ -144,9 +140,7 @@ class KnownP:
         characters[:, :: self.reset_every] = 0
         return characters, p
 
-    def log_p_next(
-        self, characters: UInt8[np.ndarray, "N T"]
-    ) -> Float[np.ndarray, "N T K"]:
+    def log_p_next(self, characters: UInt8[np.ndarray, "N T"]) -> Float[np.ndarray, "N T K"]:
         """Log p of each character, -inf where it is zero; the reset is certain."""
         return _with_resets(self.log_p_symbol(characters), self.reset_every)
 

@@ -73,8 +73,7 @@ class Pixels:
     def _require_trained(cls, snapshots: tuple[int, ...], info: ValidationInfo) -> tuple:
         epochs = info.data.get("epochs", max(snapshots, default=0) + 1)
         _reject(
-            f"got {epoch}, which is not trained; allowed: 0 to {epochs - 1} with "
-            f"epochs {epochs}"
+            f"got {epoch}, which is not trained; allowed: 0 to {epochs - 1} with epochs {epochs}"
             for epoch in snapshots
             if epoch >= epochs
         )
@@ -239,9 +238,7 @@ class Memory:
 class Studies:
     """Section studies: the long runs of studies/dvc.yaml."""
 
-    repetitions: Annotated[
-        tuple[Count, ...], Field(min_length=2, max_length=100), Ascending
-    ]
+    repetitions: Annotated[tuple[Count, ...], Field(min_length=2, max_length=100), Ascending]
     sequences: Sequences
     memory: Memory
 

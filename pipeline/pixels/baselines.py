@@ -12,23 +12,17 @@ from jaxtyping import Float, UInt8
 from pipeline.pixels.images import SIDE
 
 
-def all_zero(
-    images: UInt8[np.ndarray, "N pixels"], first: int
-) -> UInt8[np.ndarray, "N unknown"]:
+def all_zero(images: UInt8[np.ndarray, "N pixels"], first: int) -> UInt8[np.ndarray, "N unknown"]:
     """Paper everywhere."""
     return np.zeros_like(images[:, first:])
 
 
-def copy_left(
-    images: UInt8[np.ndarray, "N pixels"], first: int
-) -> UInt8[np.ndarray, "N unknown"]:
+def copy_left(images: UInt8[np.ndarray, "N pixels"], first: int) -> UInt8[np.ndarray, "N unknown"]:
     """Each pixel as the one before it in raster order: the last known pixel, repeated."""
     return np.repeat(images[:, first - 1 : first], images.shape[1] - first, axis=1)
 
 
-def copy_above(
-    images: UInt8[np.ndarray, "N pixels"], first: int
-) -> UInt8[np.ndarray, "N unknown"]:
+def copy_above(images: UInt8[np.ndarray, "N pixels"], first: int) -> UInt8[np.ndarray, "N unknown"]:
     """Each pixel as the one above it: the last SIDE known pixels, repeated."""
     unknown = np.arange(images.shape[1] - first)
     return images[:, first - SIDE + unknown % SIDE]

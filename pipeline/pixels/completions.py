@@ -86,9 +86,7 @@ def score_fill(
         share of the missing pixels that are right; and each with `_se` behind its name.
     """
     wrong = np.bitwise_count(fill ^ truth)
-    return scores.estimates(
-        {"fill_accuracy": wrong == 0, "pixel_accuracy": 1 - wrong / missing}
-    )
+    return scores.estimates({"fill_accuracy": wrong == 0, "pixel_accuracy": 1 - wrong / missing})
 
 
 def score_posterior(

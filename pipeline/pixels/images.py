@@ -21,9 +21,7 @@ def resize(
 
     def weights(size: int) -> np.ndarray:
         centres = (np.arange(side) + 0.5) * size / side - 0.5
-        return np.stack(
-            [np.interp(centres, np.arange(size), row) for row in np.eye(size)], axis=1
-        )
+        return np.stack([np.interp(centres, np.arange(size), row) for row in np.eye(size)], axis=1)
 
     rows, columns = grey.shape[1:]
     return np.rint(weights(rows) @ grey @ weights(columns).T).astype(np.uint8)

@@ -52,9 +52,7 @@ def score_completions(
 
     def score_chunk(rows: np.ndarray) -> None:
         tree = _grow(images[rows], missing[rows])
-        totals = follow(
-            len(rows), tree.value, tree.start, tree.born, tree.birth, tree.is_missing
-        )
+        totals = follow(len(rows), tree.value, tree.start, tree.born, tree.birth, tree.is_missing)
         for total, target in zip(totals, scores):
             target[rows[tree.image], tree.completion] = total.numpy()
 
@@ -89,9 +87,7 @@ class _Tree(NamedTuple):
     completion: Int[np.ndarray, "rows"]
 
 
-def _grow(
-    images: UInt8[np.ndarray, "N pixels"], missing: Int[np.ndarray, "N missing"]
-) -> _Tree:
+def _grow(images: UInt8[np.ndarray, "N pixels"], missing: Int[np.ndarray, "N missing"]) -> _Tree:
     is_missing = np.zeros(images.shape, np.uint8)
     np.put_along_axis(is_missing, missing, 1, axis=1)
     # The value 1 at a missing pixel adds this to the number of a completion.

@@ -119,9 +119,7 @@ def sampled_fill(
     return mean.argmin(axis=1)
 
 
-def score_network(
-    task: Task, snapshot: str, found: CompletionScores, bins: int
-) -> pd.DataFrame:
+def score_network(task: Task, snapshot: str, found: CompletionScores, bins: int) -> pd.DataFrame:
     """Two rows: the exact posterior, and the same network without the future.
 
     The exact row has three more scores, in nats per image: information, which is what the
@@ -139,9 +137,7 @@ def score_network(
     }
     return pd.DataFrame(
         [
-            _row(
-                task, "exact", snapshot, *_score(task, exact, bins), scores.estimates(more)
-            ),
+            _row(task, "exact", snapshot, *_score(task, exact, bins), scores.estimates(more)),
             _row(task, "past_only", snapshot, *_score(task, past, bins)),
         ]
     )

@@ -10,12 +10,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from pipeline.pixels.images import SIDE
 
 _ROWS, _COLUMNS = np.array(
-    [
-        (row, column)
-        for row in (-1, 0, 1)
-        for column in (-1, 0, 1)
-        if (row, column) != (0, 0)
-    ]
+    [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1) if (row, column) != (0, 0)]
 ).T
 
 

@@ -32,9 +32,7 @@ class Histories(NamedTuple):
     state: Integer[np.ndarray, "histories"]  # the same number for the same counts
 
 
-def histories(
-    rng: np.random.Generator, symbols: int, reset_every: int, orders: int
-) -> Histories:
+def histories(rng: np.random.Generator, symbols: int, reset_every: int, orders: int) -> Histories:
     """All histories of a period; where they are too many, `orders` of each count.
 
     In a period so long that these are too many as well, fewer orders, at least one.
@@ -233,9 +231,7 @@ def linear_readout(
     it is negative where the fit is worse than the mean, and NaN for what never varies.
     """
     # In single precision the fit would lose digits of nearly parallel states.
-    states, held_out_states = (
-        rows.astype(np.float64) for rows in (states, held_out_states)
-    )
+    states, held_out_states = (rows.astype(np.float64) for rows in (states, held_out_states))
     fitted = LinearRegression().fit(states, values).predict(held_out_states)
     explained = r2_score(held_out_values, fitted, multioutput="raw_values")
     return np.where(np.ptp(held_out_values, axis=0) > 0, explained, np.nan)

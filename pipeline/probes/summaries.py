@@ -168,9 +168,7 @@ def memory(memory: pd.DataFrame, recipes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def generalisation(
-    history: pd.DataFrame, curves: Mapping[str, pd.DataFrame]
-) -> pd.DataFrame:
+def generalisation(history: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Losses on training and test data at the end of training, and the gap.
 
     Args:

@@ -74,8 +74,7 @@ def attainable(
         if accuracy is None:
             continue
         exact, known = (
-            record(table, model=model, predictor=name).accuracy
-            for name in ("exact", "known_p")
+            record(table, model=model, predictor=name).accuracy for name in ("exact", "known_p")
         )
         if accuracy <= exact:
             verdict = "reached"

@@ -67,9 +67,7 @@ def plan(tables: Tables, curves: Tables, pictures: Mapping[str, Arrays]) -> dict
     return found
 
 
-def draw(
-    figures: Mapping[str, Draw], meanwhile: Callable[[], str]
-) -> tuple[dict[str, bytes], str]:
+def draw(figures: Mapping[str, Draw], meanwhile: Callable[[], str]) -> tuple[dict[str, bytes], str]:
     """The PNG file of each figure, and what this process makes while others draw.
 
     Raises:

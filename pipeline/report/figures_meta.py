@@ -141,9 +141,7 @@ def regret(table: pd.DataFrame) -> Figure:
         at_symbol = np.where(own.exact > 0, 1.0, np.nan)
         column[0].plot(own.step, own.network * at_symbol, color=NETWORK, label="network")
         column[0].plot(own.step, own.exact * at_symbol, label="exact", **DASHED)
-        for panel, name, mask in zip(
-            column[1:], ("difference", "cumulated"), (at_symbol, 1.0)
-        ):
+        for panel, name, mask in zip(column[1:], ("difference", "cumulated"), (at_symbol, 1.0)):
             low, high = own[f"{name}_low"] * mask, own[f"{name}_high"] * mask
             panel.fill_between(own.step, low, high, color=NETWORK, alpha=0.25, linewidth=0)
             panel.plot(own.step, own[name] * mask, color=NETWORK)

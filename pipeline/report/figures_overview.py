@@ -59,8 +59,7 @@ def _filled(fills: Arrays) -> list[list[Picture]]:
         # Where every fill is right there is no wrong one to show.
         which = int(np.argmax(fills["patch_2x2-kind"] == kind))
         truth, missing, log_posterior = (
-            fills[f"patch_2x2-{name}"][which]
-            for name in ("truth", "missing", "log_posterior")
+            fills[f"patch_2x2-{name}"][which] for name in ("truth", "missing", "log_posterior")
         )
         unknown = Picture(hide(truth, missing), framed=missing)
         rows.append([unknown, *completion_pictures(truth, missing, log_posterior)[:3]])

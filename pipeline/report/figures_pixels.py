@@ -21,8 +21,7 @@ def binarised(examples: Arrays) -> Figure:
     """One test image of each digit, grey and binary."""
     grey = examples["grey"].reshape(len(examples["grey"]), -1)
     tops = [
-        Picture(image, f"no. {number}", grey=True)
-        for image, number in zip(grey, examples["image"])
+        Picture(image, f"no. {number}", grey=True) for image, number in zip(grey, examples["image"])
     ]
     bottoms = [Picture(image) for image in examples["binary"]]
     return mosaic([tops, bottoms], ["grey", "binary"], Grid(left=50))
@@ -84,9 +83,7 @@ def rollout_gallery(gallery: Arrays) -> Figure:
     ]
     labels = [
         f"{kind}\nno. {image}\n{100 * accuracy:.0f} % right"
-        for kind, image, accuracy in zip(
-            gallery["kind"], gallery["image"], gallery["accuracy"]
-        )
+        for kind, image, accuracy in zip(gallery["kind"], gallery["image"], gallery["accuracy"])
     ]
     return mosaic(rows, labels, Grid(left=104))
 

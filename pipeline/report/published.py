@@ -58,9 +58,7 @@ def scorecard(tables: Tables, tolerance: Report) -> pd.DataFrame:
     # A billionth more: 0.91 - 0.90 is not 0.01 in binary.
     agrees = table.difference.abs() <= table.tolerance + 1e-9
     unattainable = table.published > table.reachable
-    table["verdict"] = np.select(
-        [agrees, unattainable], ["agrees", "unattainable"], "differs"
-    )
+    table["verdict"] = np.select([agrees, unattainable], ["agrees", "unattainable"], "differs")
     first = ["quantity", "published", "ours", "difference", "verdict"]
     return table[[*first, "ours_se", "tolerance", "unit", "reachable"]]
 

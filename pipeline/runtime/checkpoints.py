@@ -100,9 +100,7 @@ def code_in_use() -> dict[str, Path]:
     return {
         name: Path(module.__file__)
         for name, module in sorted(sys.modules.items())
-        if name.startswith("pipeline.")
-        and name.split(".")[1] not in TOOLS
-        and module.__file__
+        if name.startswith("pipeline.") and name.split(".")[1] not in TOOLS and module.__file__
     }
 
 

@@ -8,9 +8,7 @@ import numpy as np
 TOLERANCE = 1e-5
 
 
-def require_shape(
-    path: Path, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype
-) -> None:
+def require_shape(path: Path, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> None:
     """Require a shape and a type.
 
     Raises:

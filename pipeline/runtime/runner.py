@@ -45,9 +45,7 @@ def parse_keys(stage: ModuleType, given: list[str]) -> dict[str, Any]:
 
 def _parse(name: str, text: str, kind: type) -> str | int:
     # A name becomes part of file names.
-    pattern, allowed = (
-        (NAME, "a name") if kind is str else (r"[0-9]{1,9}", "a whole number")
-    )
+    pattern, allowed = (NAME, "a name") if kind is str else (r"[0-9]{1,9}", "a whole number")
     if not re.fullmatch(pattern, text):
         raise ValueError(f"{name.upper()}: got {text!r:.40}; allowed: {allowed}")
     return kind(text)

@@ -58,9 +58,7 @@ def run(seed: int, inpainting: sections.Inpainting) -> dict[Path, Any]:
             uniform = randomness.generator(seed, "continuations", name, kind).random(
                 (len(task.truth), inpainting.continuations, task.truth.shape[1]), np.float32
             )
-            by_method.append(
-                methods.score_others(task, SHOWN, model, uniform, patterns, bins)
-            )
+            by_method.append(methods.score_others(task, SHOWN, model, uniform, patterns, bins))
             exact = completions.log_p_given_rest(shown.log_joint)
             past = shown.log_given_past
             by_image.append(methods.score_images(task, exact, past))

@@ -47,9 +47,7 @@ def run(
         log_q = shifted.log_p_symbol(log_p)
         return {"count": count} | shifted.compare(log_q, characters, own, source)
 
-    own_sources = {
-        name: Source(task.alpha, task.reset_every) for name, task in tasks.items()
-    }
+    own_sources = {name: Source(task.alpha, task.reset_every) for name, task in tasks.items()}
     matrix, simplex = [], []
     for name, own in own_sources.items():
         print(f"probing {name}", flush=True)

@@ -26,9 +26,7 @@ def run(seed: int, rollout: sections.Rollout) -> dict[Path, Any]:
     data = formats.read_arrays(paths.BINARISED, "train", "test", "test_labels")
     images, first = data["test"][: rollout.images], rollout.first_pixel
     horizons, steps = [], []
-    for predictor, strategy, pixels, nats in _continue(
-        seed, rollout, data["train"], images
-    ):
+    for predictor, strategy, pixels, nats in _continue(seed, rollout, data["train"], images):
         print(f"scoring {predictor} {strategy}", flush=True)
         right = (pixels == images[:, None, first:]).mean(axis=1)
         # The layout decides the order of summation, and so the last digits.

@@ -25,18 +25,14 @@ def run(seed: int, pixels: sections.Pixels) -> dict[Path, Any]:
     model = build(seed, pixels, "pixels")
     trainer = training.Trainer(model, pixels.learning_rate)
     print(trainer.describe(), flush=True)
-    checkpoint = Checkpoint(
-        "train_pixels", "epoch", seed, parallel.threads(), pixels, train, test
-    )
+    checkpoint = Checkpoint("train_pixels", "epoch", seed, parallel.threads(), pixels, train, test)
     progress = checkpoint.load()
     if progress:
         trainer.restore(progress.state)
     else:
         row = _snapshot("untrained", 0, evaluate(model, test), test)
         weights = {"untrained": model.get_weights()}
-        progress = Progress(
-            0, trainer.state(), {"history": [], "snapshots": [row]}, weights
-        )
+        progress = Progress(0, trainer.state(), {"history": [], "snapshots": [row]}, weights)
     tables, weights = progress.tables, progress.weights
     for epoch in range(progress.done, pixels.epochs):
         order = randomness.epoch_order(seed, epoch, len(train))

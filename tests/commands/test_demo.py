@@ -12,9 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 def contents(folder: Path) -> dict[Path, bytes]:
     return {
-        path.relative_to(folder): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
+        path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
     }
 
 

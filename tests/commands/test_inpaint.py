@@ -56,9 +56,7 @@ def model(make_network: Callable[..., Any]) -> Any:
 
 
 @pytest.fixture
-def command(
-    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., None]:
+def command(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Runs the command on an array with the tiny network, in an empty folder."""
     path = tmp_path / "model.keras"
     path.write_bytes(models.encode(path, model))
@@ -129,9 +127,7 @@ def test_the_seed_decides_the_samples(command):
         (MASKED, ("--model", "file.npy"), "file.npy"),
     ],
 )
-def test_on_bad_input_the_command_says_why_and_writes_nothing(
-    command, array, options, message
-):
+def test_on_bad_input_the_command_says_why_and_writes_nothing(command, array, options, message):
     with pytest.raises((ValueError, OSError)) as info:
         command(array, "--figure", "figure.png", *options)
     assert message in str(info.value)

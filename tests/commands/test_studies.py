@@ -121,9 +121,7 @@ def test_the_command_fails_in_one_line(project):
     paths.study_memory("biased", 3).unlink()
     ran = run()
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr == (
-        "error: studies/memory/biased-3.csv: not found; run `make studies`\n"
-    )
+    assert ran.stderr == ("error: studies/memory/biased-3.csv: not found; run `make studies`\n")
 
 
 def test_an_argument_is_a_usage_error(project):

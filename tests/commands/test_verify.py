@@ -37,9 +37,7 @@ def test_with_equal_numbers_only_what_is_drawn_may_differ():
     assert failures({MODEL, FIGURE}, NUMBERS) == {MODEL: True, FIGURE: False}
 
 
-@pytest.mark.parametrize(
-    ("value", "failed"), [(0.105, False), (0.111, True), (float("nan"), True)]
-)
+@pytest.mark.parametrize(("value", "failed"), [(0.105, False), (0.111, True), (float("nan"), True)])
 def test_headline_numbers_have_a_band(value, failed):
     assert failures(set(), NUMBERS | {LOSS: value}) == {LOSS: failed}
 

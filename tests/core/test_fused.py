@@ -177,9 +177,7 @@ def test_gradients_are_finite_differences():
     def loss() -> float:
         logits = np.asarray(fused.logits(model, sequences), np.float64)
         log_p = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-        return -np.take_along_axis(
-            log_p, sequences.numpy()[..., None].astype(int), -1
-        ).mean()
+        return -np.take_along_axis(log_p, sequences.numpy()[..., None].astype(int), -1).mean()
 
     rng = np.random.default_rng(5)
     for variable, gradient in zip(
@@ -201,9 +199,7 @@ def test_gradients_are_finite_differences():
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_parts_are_the_batch(monkeypatch, threads):
-    monkeypatch.setattr(
-        tf.config.threading, "get_inter_op_parallelism_threads", lambda: threads
-    )
+    monkeypatch.setattr(tf.config.threading, "get_inter_op_parallelism_threads", lambda: threads)
     rows = np.arange(10)[:, None]
     parts = [part.numpy() for part in fused.in_parts(tf.constant(rows))]
     np.testing.assert_array_equal(np.concatenate(parts), rows)
@@ -248,9 +244,7 @@ def test_other_networks_run_as_stock_layers(changes, reason):
     model = build(**changes)
     assert reason in str(fused.unsupported_reason(model))
     sequences = symbols(1)
-    np.testing.assert_array_equal(
-        fused.logits(model, sequences), network.logits(model, sequences)
-    )
+    np.testing.assert_array_equal(fused.logits(model, sequences), network.logits(model, sequences))
 
 
 @pytest.mark.parametrize(
@@ -330,9 +324,7 @@ def in_double_precision(model: keras.Model, sequences: tf.Tensor) -> np.ndarray:
         at_input = x[:, None] @ kernel + bias
         gates = at_input[:, : 2 * units] + h @ recurrent[:, : 2 * units]
         update, reset = np.split(1 / (1 + np.exp(-gates)), 2, axis=1)
-        candidate = np.tanh(
-            at_input[:, 2 * units :] + (reset * h) @ recurrent[:, 2 * units :]
-        )
+        candidate = np.tanh(at_input[:, 2 * units :] + (reset * h) @ recurrent[:, 2 * units :])
         h = update * h + (1 - update) * candidate
         logits.append(h @ output + output_bias)
     return np.stack(logits, axis=1)

@@ -89,9 +89,7 @@ def test_shift_begins_with_zeros():
 
 
 def test_encode():
-    np.testing.assert_array_equal(
-        network.encode(tf.constant([[0, 1]], tf.uint8), 1), [[[0], [1]]]
-    )
+    np.testing.assert_array_equal(network.encode(tf.constant([[0, 1]], tf.uint8), 1), [[[0], [1]]])
     np.testing.assert_array_equal(
         network.encode(tf.constant([[2, 0]], tf.uint8), 3), [[[0, 0, 1], [1, 0, 0]]]
     )

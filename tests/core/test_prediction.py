@@ -29,9 +29,7 @@ def test_log_p_next_matches_the_reference(any_network, rng):
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5, 7])
-def test_size_of_a_forward_pass_does_not_change_the_result(
-    any_network, rng, rows, monkeypatch
-):
+def test_size_of_a_forward_pass_does_not_change_the_result(any_network, rng, rows, monkeypatch):
     symbols = draw(any_network, rng, 5, 8)
     whole = prediction.log_p_next(any_network, symbols)
     monkeypatch.setattr(prediction, "ROWS", rows)
@@ -144,9 +142,7 @@ def test_generating_nothing_is_teacher_forcing(pixel_network, rng):
     images = draw(pixel_network, rng, 6, 8)
     nowhere = np.zeros((3, 2, 8), bool)
     uniform = np.zeros((3, 2, 8), np.float32)  # would make every free pixel ink
-    values, nats = prediction.generate(
-        pixel_network, images.reshape(3, 2, 8), nowhere, uniform
-    )
+    values, nats = prediction.generate(pixel_network, images.reshape(3, 2, 8), nowhere, uniform)
     assert_array_equal(values.reshape(6, 8), images)
     expected = scores.nats(prediction.log_p_next(pixel_network, images), images)
     assert_allclose(nats.reshape(6, 8), expected, **FLOAT32)
@@ -165,9 +161,7 @@ def test_generating_everything_reads_nothing(pixel_network, rng):
 
 @pytest.mark.parametrize("first", [1, 4])
 @pytest.mark.parametrize("strategy", ["argmax", "drawn"])
-def test_rollout_matches_running_the_whole_prefix_again(
-    pixel_network, rng, first, strategy
-):
+def test_rollout_matches_running_the_whole_prefix_again(pixel_network, rng, first, strategy):
     images = draw(pixel_network, rng, 3, first + 5)
     uniform = rng.random((3, 2, 5), np.float32)
     if strategy == "argmax":

@@ -41,9 +41,7 @@ def test_nothing_is_drawn_from_numpys_global_state():
 
 def test_epoch_order_is_a_permutation_of_its_own_for_each_seed_and_epoch():
     orders = [
-        randomness.epoch_order(seed, epoch, 50).tolist()
-        for seed in (1, 2)
-        for epoch in (0, 1, 2)
+        randomness.epoch_order(seed, epoch, 50).tolist() for seed in (1, 2) for epoch in (0, 1, 2)
     ]
     assert all(sorted(order) == list(range(50)) for order in orders)
     assert len({tuple(order) for order in orders}) == 6

@@ -42,9 +42,7 @@ def test_several_logits_are_a_softmax():
     assert_allclose(np.exp(scores.log_p_from_logits(logits)), [[1 / 8, 2 / 8, 5 / 8]])
     # Two logits, one of them zero, are the same as one.
     pair = np.array([[0.0, 0.3]])
-    assert_allclose(
-        scores.log_p_from_logits(pair), scores.log_p_from_logits(pair[:, 1:]), **DOUBLE
-    )
+    assert_allclose(scores.log_p_from_logits(pair), scores.log_p_from_logits(pair[:, 1:]), **DOUBLE)
 
 
 def test_nats_and_correct_by_hand():

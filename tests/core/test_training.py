@@ -22,9 +22,7 @@ def test_nats_are_those_of_the_scores(rng, logits):
     symbols = rng.integers(0, max(2, logits), (3, 6), dtype=np.uint8)
     expected = scores.nats(scores.log_p_from_logits(values), symbols)
     # A few roundings of numbers up to about 20.
-    assert_allclose(
-        training.nats(tf.constant(values), tf.constant(symbols)), expected, atol=1e-5
-    )
+    assert_allclose(training.nats(tf.constant(values), tf.constant(symbols)), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["stack", "softmax"])
@@ -106,9 +104,7 @@ def test_the_first_step_of_adam_moves_by_the_learning_rate(rng):
 def rates(kind: str, peak: float, batches: int) -> np.ndarray:
     """The learning rate of each mini-batch, and the one that would follow the last."""
     rate = training.schedule(kind, peak, batches)
-    return np.array(
-        [float(rate(t)) if callable(rate) else rate for t in range(batches + 1)]
-    )
+    return np.array([float(rate(t)) if callable(rate) else rate for t in range(batches + 1)])
 
 
 def test_the_constant_schedule_is_constant():

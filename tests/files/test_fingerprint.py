@@ -36,9 +36,7 @@ def test_anyone_can_compute_it(copy):
     values = json.dumps(sections.values(PARAMS), sort_keys=True, separators=(",", ":"))
     (copy / "params.json").write_text(values)
     names = sorted([*files, "numerics.lock", "params.json"])
-    listed = subprocess.run(
-        ["sha256sum", *names], cwd=copy, capture_output=True, check=True
-    ).stdout
+    listed = subprocess.run(["sha256sum", *names], cwd=copy, capture_output=True, check=True).stdout
     assert fingerprint.fingerprint(PARAMS) == hashlib.sha256(listed).hexdigest()[:16]
 
 

@@ -192,9 +192,7 @@ def test_arrays_have_numbers(value):
 
 
 def test_json_is_sorted_and_rounded_at_every_depth():
-    content = formats.encode(
-        Path("a.json"), {"b": {"d": 1 / 3, "c": 2}, "a": np.float64(0.1)}
-    )
+    content = formats.encode(Path("a.json"), {"b": {"d": 1 / 3, "c": 2}, "a": np.float64(0.1)})
     assert json.loads(content) == {"a": 0.1, "b": {"c": 2, "d": 0.333333}}
     assert content.startswith(b'{\n  "a": 0.1,\n  "b": {\n    "c": 2,\n    "d": 0.333333\n')
     with pytest.raises(ValueError, match="not JSON compliant"):
@@ -208,9 +206,7 @@ def test_text_is_utf_8_with_line_feeds_and_bytes_stay():
 
 
 def test_files_that_cannot_be_read_are_named():
-    with pytest.raises(
-        FileNotFoundError, match=r"^none: not found; .*`dvc repro` makes it"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"^none: not found; .*`dvc repro` makes it"):
         formats.read_bytes(Path("none"))
     with pytest.raises(OSError, match=r"^\.: cannot be read: is a directory"):
         formats.read_bytes(Path())

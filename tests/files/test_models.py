@@ -114,9 +114,7 @@ def test_a_damaged_model_is_refused(make_network):
     }
     for damaged, reason in bad.items():
         PATH.write_bytes(damaged)
-        with pytest.raises(
-            ValueError, match=rf"^model\.keras: not a .* \(.*{reason}.*\); g"
-        ):
+        with pytest.raises(ValueError, match=rf"^model\.keras: not a .* \(.*{reason}.*\); g"):
             models.read(PATH)
 
 
@@ -127,9 +125,7 @@ def test_a_full_temporary_folder_is_one_line(make_network, monkeypatch, number):
 
     model = make_network("gru")
     monkeypatch.setattr(models, "TemporaryDirectory", full)
-    with pytest.raises(
-        OSError, match=r"^model\.keras: cannot be written: .*; make room in"
-    ):
+    with pytest.raises(OSError, match=r"^model\.keras: cannot be written: .*; make room in"):
         models.encode(PATH, model)
 
 

@@ -32,8 +32,7 @@ def test_predictive_is_a_ratio_of_marginal_likelihoods(alpha, steps, reset_every
     characters = draw(seed, Source(alpha, reset_every), steps)
     log_p = Source(alpha, reset_every).log_p_next(characters)
     expected = [
-        reference.posterior_predictive(row.tolist(), alpha, reset_every)
-        for row in characters
+        reference.posterior_predictive(row.tolist(), alpha, reset_every) for row in characters
     ]
     assert_allclose(log_p, expected, **DOUBLE)
     assert_allclose(np.exp(log_p).sum(axis=-1), 1, **DOUBLE)

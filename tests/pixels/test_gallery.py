@@ -41,9 +41,7 @@ def test_shown_rollouts_belong_together(rng):
     samples = rng.integers(0, 2, (9, 3, 5), dtype=np.uint8)
     accuracy, variance = rng.random(9), rng.random(9)
     shown = gallery.show_rollouts(images, argmax, samples, accuracy, variance, 2)
-    assert_array_equal(
-        shown["kind"][[0, 2, 4, 6]], ["best", "middle", "worst", "highest variance"]
-    )
+    assert_array_equal(shown["kind"][[0, 2, 4, 6]], ["best", "middle", "worst", "highest variance"])
     assert shown["image"][0] == accuracy.argmax()
     for name, everything in (
         ("truth", images),
@@ -59,9 +57,7 @@ def test_shown_fills_are_chosen_among_all_kinds_of_masks(rng):
     images = rng.integers(0, 2, (4, 784), dtype=np.uint8)
     missing, truth = np.array([[3], [5]]), np.array([0, 1])
     tasks = [
-        methods.Task(
-            "one_pixel", kind, np.array(numbers), images[at : at + 2], missing, truth
-        )
+        methods.Task("one_pixel", kind, np.array(numbers), images[at : at + 2], missing, truth)
         for kind, numbers, at in (("uniform", [7, 8], 0), ("centre", [2, 9], 2))
     ]
     p = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.45, 0.55]])

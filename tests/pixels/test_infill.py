@@ -44,9 +44,7 @@ def test_scores_are_those_of_a_full_pass_for_each_completion(pixel_network, rng,
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_scores_do_not_depend_on_how_many_states_go_together(
-    make_network, rng, monkeypatch, rows
-):
+def test_scores_do_not_depend_on_how_many_states_go_together(make_network, rng, monkeypatch, rows):
     model = make_network("stack")
     images, missing = draw(rng, 4), places(2)
     together = infill.score_completions(model, images, missing)
@@ -58,9 +56,7 @@ def test_scores_do_not_depend_on_how_many_states_go_together(
 
 def test_values_at_missing_pixels_are_ignored(pixel_network, rng):
     images, missing = draw(rng, 4), places(3)
-    other = completions.fill(
-        images, missing, 7 - completions.completion_of(images, missing)
-    )
+    other = completions.fill(images, missing, 7 - completions.completion_of(images, missing))
     assert (np.take_along_axis(images != other, missing, 1)).all()
     for one, two in zip(
         infill.score_completions(pixel_network, images, missing),

@@ -37,9 +37,7 @@ def surroundings(corner: int, side: int) -> set[int]:
 
 def test_patch_by_hand():
     assert_array_equal(masks.patch(np.array([30, 783]), 1), [[30], [783]])
-    assert_array_equal(
-        masks.patch(np.array([0, 754]), 2), [[0, 1, 28, 29], [754, 755, 782, 783]]
-    )
+    assert_array_equal(masks.patch(np.array([0, 754]), 2), [[0, 1, 28, 29], [754, 755, 782, 783]])
     expected = [[5, 6, 7, 33, 34, 35, 61, 62, 63]]
     assert_array_equal(masks.patch(np.array([5]), 3), expected)
 
@@ -116,9 +114,7 @@ def test_boundary_patches_touch_ink_and_paper_in_every_image(rng, side):
 @pytest.mark.parametrize("blank", [0, 1])
 def test_an_image_without_boundary_is_an_error(blank):
     images = np.concatenate([dots(400), np.full((1, PIXELS), blank, np.uint8)])
-    with pytest.raises(
-        ValueError, match=r"^images: .* image 1 has one of them .*$"
-    ) as info:
+    with pytest.raises(ValueError, match=r"^images: .* image 1 has one of them .*$") as info:
         draw(images, "boundary", 2)
     assert "\n" not in str(info.value)
     # It has places of the other kinds.

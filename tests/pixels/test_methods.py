@@ -32,9 +32,7 @@ def masks(most: int) -> st.SearchStrategy[list[int]]:
 def test_greedy_fill_is_what_a_loop_finds(pixel_network, seed, missing):
     images = draw(np.random.default_rng(seed), 3)
     found = methods.greedy_fill(pixel_network, images, np.tile(missing, (3, 1)))
-    expected = [
-        reference.greedy_fill(pixel_network, row, missing) for row in images.tolist()
-    ]
+    expected = [reference.greedy_fill(pixel_network, row, missing) for row in images.tolist()]
     assert_array_equal(found, expected)
 
 
@@ -121,9 +119,7 @@ def test_the_rows_of_a_network_by_hand():
     }
     for name, values in by_image.items():
         mean, error = reference.mean_and_error(values.tolist())
-        assert_allclose(
-            [exact_row[name], exact_row[f"{name}_se"]], [mean, error], atol=1e-12
-        )
+        assert_allclose([exact_row[name], exact_row[f"{name}_se"]], [mean, error], atol=1e-12)
     assert_allclose(past_row["nats"], -np.log([0.5, 0.1]).mean(), rtol=1e-12)
     assert np.isnan(past_row["information"])
 

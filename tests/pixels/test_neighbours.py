@@ -33,9 +33,7 @@ def around(image: list[int], missing: list[int], pixel: int) -> list[int | None]
     for down, right in OFFSETS:
         r, c = row + down, column + right
         inside = 0 <= r < SIDE and 0 <= c < SIDE
-        values.append(
-            image[SIDE * r + c] if inside and SIDE * r + c not in missing else None
-        )
+        values.append(image[SIDE * r + c] if inside and SIDE * r + c not in missing else None)
     return values
 
 

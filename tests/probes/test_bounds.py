@@ -77,9 +77,7 @@ def test_counting_leads_from_the_prior_towards_p(alpha, reset_every):
 
 def test_a_long_period_comes_near_the_known_p():
     alpha = (10.0, 1.0, 1.0)
-    last, known = np.array(
-        [table(alpha, 121)[key] for key in (("exact", "120"), ("known_p", "1"))]
-    )
+    last, known = np.array([table(alpha, 121)[key] for key in (("exact", "120"), ("known_p", "1"))])
     # After n symbols two free probabilities cost about one nat in n.
     assert 0 < last[0] - known[0] < 1.2 / 120
     assert 0 < known[1] - last[1] < 1.2 / 120

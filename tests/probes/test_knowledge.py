@@ -62,9 +62,7 @@ def test_drawn_histories_are_some_orders_of_each_count(rng, monkeypatch):
     orders = 7
     found = knowledge.histories(rng, 3, 5, orders)
     counts, number = np.unique(found.counts, axis=0, return_counts=True)
-    expected = {
-        tuple(reference.count(history, 3)) for history in product(range(4), repeat=4)
-    }
+    expected = {tuple(reference.count(history, 3)) for history in product(range(4), repeat=4)}
     assert set(map(tuple, counts.tolist())) == expected
     assert len(counts) == len(expected)
     assert (number == orders).all()
@@ -229,9 +227,7 @@ def test_concentration_of_exact_predictions_is_their_alpha(alpha, reset_every):
         ((25.26825563783083, 15.746479127194934, 1.43320825555125), 8, 0.0, 28),
     ],
 )
-def test_a_fit_that_stops_at_the_rounding_of_the_kl_is_a_fit(
-    alpha, reset_every, noise, seed
-):
+def test_a_fit_that_stops_at_the_rounding_of_the_kl_is_a_fit(alpha, reset_every, noise, seed):
     # Where no step lowers the KL any more, by its value or by its slope, it is lowest.
     counts, weight = every_count(3, reset_every, alpha)
     logits = np.random.default_rng(seed).normal(0, noise, counts.shape)

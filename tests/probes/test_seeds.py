@@ -20,9 +20,7 @@ PRINTED: dict[str, Any] = {"rtol": 1e-6}
 
 def below(networks: list[pd.DataFrame]) -> pd.DataFrame:
     """The tables of several networks below one another."""
-    return pd.concat(
-        [table.assign(repetition=number) for number, table in enumerate(networks, 1)]
-    )
+    return pd.concat([table.assign(repetition=number) for number, table in enumerate(networks, 1)])
 
 
 # Four networks at two points.

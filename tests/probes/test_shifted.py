@@ -152,7 +152,5 @@ def test_simplex_grid_has_every_multiple_once(symbols, steps):
     whole = (found * steps).round()
     assert_allclose(found * steps, whole, **DOUBLE)
     assert (found >= 0).all()
-    expected = [
-        numbers for numbers in np.ndindex((steps + 1,) * symbols) if sum(numbers) == steps
-    ]
+    expected = [numbers for numbers in np.ndindex((steps + 1,) * symbols) if sum(numbers) == steps]
     assert sorted(map(tuple, whole.tolist())) == sorted(expected)

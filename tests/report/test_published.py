@@ -9,9 +9,7 @@ from pipeline.params.sections import Report
 from pipeline.report import published
 
 TOLERANCE = Report(accuracy_tolerance=0.01, nats_tolerance=0.02)
-HISTORY = pd.DataFrame(
-    {"test_loss": [0.12, 0.09, 0.11], "test_accuracy": [0.93, 0.96, 0.95]}
-)
+HISTORY = pd.DataFrame({"test_loss": [0.12, 0.09, 0.11], "test_accuracy": [0.93, 0.96, 0.95]})
 
 
 def snapshot(name: str, **cells: float) -> dict[str, Any]:
@@ -97,9 +95,7 @@ def test_a_number_agrees_within_tolerance_and_two_standard_errors(ours, error, v
         (0.60, 0.001, 0.50, "differs"),
     ],
 )
-def test_an_accuracy_above_the_reachable_one_is_unattainable(
-    reachable, error, ours, verdict
-):
+def test_an_accuracy_above_the_reachable_one_is_unattainable(reachable, error, ours, verdict):
     rows = [meta("M3", accuracy=ours, accuracy_se=error)]
     row = card(comparison=rows, reachable=reachable)["M3 accuracy"]
     assert (row.verdict, row.reachable, row.published) == (verdict, reachable, 0.55)

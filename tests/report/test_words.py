@@ -91,8 +91,7 @@ def test_versus_names_the_certain_difference(other, expected):
 def test_a_caption_is_printed_once():
     text = words.figure("a", "Few words", "A whole sentence.", "x.csv", "y.csv")
     assert text == (
-        "![Few words](figures/a.png)\n\n*A whole sentence.* Data: [x.csv](x.csv), "
-        "[y.csv](y.csv)."
+        "![Few words](figures/a.png)\n\n*A whole sentence.* Data: [x.csv](x.csv), [y.csv](y.csv)."
     )
 
 

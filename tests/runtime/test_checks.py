@@ -12,9 +12,7 @@ UINT8 = np.dtype(np.uint8)
 def test_shape_and_type():
     checks.require_shape(PATH, np.zeros((2, 3), np.uint8), (2, 3), UINT8)
     for array in (np.zeros((3, 2), np.uint8), np.zeros((2, 3)), np.zeros(6, np.uint8)):
-        with pytest.raises(
-            ValueError, match=r"some\.npz: got shape .*; expected \(2, 3\) of"
-        ):
+        with pytest.raises(ValueError, match=r"some\.npz: got shape .*; expected \(2, 3\) of"):
             checks.require_shape(PATH, array, (2, 3), UINT8)
 
 

@@ -43,9 +43,7 @@ def test_the_first_is_replaced_when_all_are_complete(monkeypatch):
     rename, seen = os.replace, []
 
     def replace(source: Path, target: Path) -> None:
-        seen.append(
-            (source.read_bytes(), source.parent == target.parent, len(everything()))
-        )
+        seen.append((source.read_bytes(), source.parent == target.parent, len(everything())))
         rename(source, target)
 
     monkeypatch.setattr(transaction.os, "replace", replace)
@@ -54,9 +52,7 @@ def test_the_first_is_replaced_when_all_are_complete(monkeypatch):
     assert everything() == NEW
 
 
-@pytest.mark.parametrize(
-    ("number", "left"), [(1, OLD), (2, {A: b"new", B: b"old"}), (3, NEW)]
-)
+@pytest.mark.parametrize(("number", "left"), [(1, OLD), (2, {A: b"new", B: b"old"}), (3, NEW)])
 def test_a_kill_leaves_complete_files(monkeypatch, number, left):
     transaction.place(OLD)
     code = KILLED.format(number=number, contents=NEW).replace("PosixPath", "Path")

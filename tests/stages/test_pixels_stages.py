@@ -100,9 +100,7 @@ def test_rollout(inside):
     columns = "predictor strategy horizon images accuracy accuracy_se"
     assert list(table) == f"{columns} cross_entropy cross_entropy_se".split()
     cells = table.set_index(["predictor", "strategy", "horizon"])
-    by_network = product(
-        ("untrained", "0", "final"), ("argmax", "sample", "teacher_forced")
-    )
+    by_network = product(("untrained", "0", "final"), ("argmax", "sample", "teacher_forced"))
     baselines = ("all_zero", "copy_left", "copy_above", "training_majority")
     rows = {*by_network, *((name, "baseline") for name in baselines)}
     assert {key[:2] for key in cells.index} == rows
@@ -154,9 +152,7 @@ def test_inpaint(inside):
         bits = truth[masked == -1].reshape(-1, missing) @ (1 << np.arange(missing))
         nats = -posteriors[task][np.arange(len(truth)), bits]
         for kind, own in zip(masks.KINDS, np.split(nats, len(masks.KINDS))):
-            assert_allclose(
-                keys["nats"][task, kind, "exact", "final"], own.mean(), rtol=SIX
-            )
+            assert_allclose(keys["nats"][task, kind, "exact", "final"], own.mean(), rtol=SIX)
 
 
 def test_posteriors_are_those_of_the_saved_network(inside):

@@ -112,9 +112,7 @@ def test_numbers_of_the_report_are_cells_of_tables(inside):
         assert f"- {row.model}: KL(exact || network) is {row.kl:.5f} nats" in text
     gaps = formats.read_table(paths.GENERALISATION).iloc[1:]
     assert (
-        ", ".join(
-            f"{gap:+.5f} ({name})" for name, gap in gaps[["model", "gap"]].values[:-1]
-        )
+        ", ".join(f"{gap:+.5f} ({name})" for name, gap in gaps[["model", "gap"]].values[:-1])
         in text
     )
     card = formats.read_table(paths.SCORECARD)
