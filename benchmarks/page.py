@@ -15,7 +15,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from pipeline.report import style
+from pipeline.figures import style
 
 FOLDER = Path("benchmarks")
 TABLES = {

@@ -1,9 +1,7 @@
 """Faults of files between two stages: missing, damaged, or something else.
 
-A reader notices a .npz or .keras archive whose bytes do not have its check sums, or that
-lacks an array; and a table that is cut off, has lines of several lengths, or cells of the
-wrong type. It cannot notice another file that is whole: with one digit, line or column of a
-table changed, or another network. DVC does (`dvc.changes`).
+A reader cannot notice another file that is whole: with one digit, line or column of a table
+changed, or another network. DVC does (`dvc.changes`).
 """
 
 import csv
@@ -23,6 +21,15 @@ def flip(content: bytes, place: int) -> bytes:
     changed = bytearray(content)
     changed[place] ^= 1
     return bytes(changed)
+
+
+def spoil(path: Path, damaged: Damage | None) -> bytes:
+    """Damage a file, or delete it; what was in it."""
+    whole = path.read_bytes()
+    path.unlink()
+    if damaged:
+        path.write_bytes(damaged(whole))
+    return whole
 
 
 def in_table(change: Callable[[list[list[str]]], object]) -> Damage:
@@ -58,15 +65,15 @@ OF_TABLES = OF_ANY_FILE | {
     "its header alone": in_table(lambda lines: lines.__delitem__(slice(1, None))),
 }
 
-# Files of every format, each with a stage that reads it.
-READ = (
-    (paths.BINARISED, "rollout"),
-    (paths.pixel_model("final"), "inpaint"),
-    (paths.meta_model("M1"), "compare_bayes"),
-    (paths.PREDICTIONS, "report"),
-    (paths.SNAPSHOT_SCORES, "inpaint"),
-    (paths.COMPARISON, "report"),
-)
+# Files of every format, and a stage that reads each.
+READ = {
+    paths.BINARISED: "rollout",
+    paths.pixel_model("final"): "inpaint",
+    paths.SNAPSHOT_SCORES: "inpaint",
+    paths.meta_model("M1"): "compare_bayes",
+    paths.PREDICTIONS: "draw",
+    paths.COMPARISON: "report",
+}
 
 
 def inputs(scratch: Path) -> harness.Faults:
@@ -75,19 +82,15 @@ def inputs(scratch: Path) -> harness.Faults:
 
     def attempt(path: Path, command: str, damaged: Damage | None) -> None:
         folder = project.copy_without(command)
-        target, whole = folder / path, (folder / path).read_bytes()
-        if damaged:
-            target.write_bytes(damaged(whole))
-        else:
-            target.unlink()
+        whole = spoil(folder / path, damaged)
         ended = harness.run(folder, command)
-        target.write_bytes(whole)
+        (folder / path).write_bytes(whole)
         if ended.code:
             assert ended.error().startswith(f"{path}: "), ended.said
         project.check(folder, command, "absent" if ended.code else "complete")
         shutil.rmtree(folder)
 
-    for path, command in READ:
+    for path, command in READ.items():
         kinds = OF_TABLES if path.suffix == ".csv" else OF_ARCHIVES
         for name, damaged in {"missing": None, **kinds}.items():
             yield f"{path}, {name}", attempt, path, command, damaged

@@ -26,10 +26,11 @@ ROOT = Path(__file__).parents[1]
 # Each fault as its name, the function that tries it, and the function's arguments. The
 # function raises AssertionError if the fault is not survived.
 Faults = Iterator[tuple[Any, ...]]
+Prepare = Callable[[], object]  # arranges a fault, in the process of the stage
 
 # Every stage, with one run of each kind of study.
 STUDIES = ("study_training M1 published 1", "study_memory biased 2")
-STAGES = (*tiny.PIXELS, *tiny.META, *STUDIES, "report")
+STAGES = (*tiny.PIXELS, *tiny.META, *STUDIES, "draw", "report")
 NO_RESULTS = (paths.LOCKS.name, paths.CHECKPOINTS.name)
 # Compiling these would take longer than to train without.
 EAGER = ("train_meta", "study_training", "study_memory")
@@ -49,8 +50,8 @@ class Ended(NamedTuple):
         return line
 
 
-def run(folder: Path, command: str, prepare: Callable[[], object] = lambda: None) -> Ended:
-    """Run `python -m pipeline COMMAND` in a folder; `prepare` arranges the fault.
+def run(folder: Path, command: str, prepare: Prepare = lambda: None) -> Ended:
+    """Run `python -m pipeline COMMAND` in a folder.
 
     It is a fork of this process, which has imported TensorFlow: that takes seconds.
     """
@@ -97,7 +98,7 @@ class Project:
         tiny.few_images(pytest.MonkeyPatch())
         with contextlib.chdir(folder):
             tiny.write_params()
-        for command in (*tiny.PIXELS, *tiny.META, *tiny.STUDIES, "studies", "report"):
+        for command in (*tiny.PIXELS, *tiny.META, *tiny.STUDIES, "studies", "draw", "report"):
             ended = run(folder, command)
             assert ended.code == 0, f"{command}: {ended.said}"
             before, self.everything = self.everything, _contents(folder)
@@ -116,13 +117,12 @@ class Project:
         The stage's outputs must be "complete", "absent", or "either", each of them.
         """
         own, found = self.outputs[command], _contents(folder)
-        if outputs == "either":  # a process that was killed leaves what it had begun
-            begun = {path for path in found if path.name.startswith(transaction.UNFINISHED)}
-            found = {path: found[path] for path in found.keys() - begun}
         gone = {"complete": set(), "absent": own, "either": own - found.keys()}[outputs]
         expected = {path: self.everything[path] for path in self.everything.keys() - gone}
-        wrong = {str(path) for path, _ in found.items() ^ expected.items()}
-        assert not wrong, f"not as expected: {sorted(wrong)}"
+        wrong = {path for path, _ in found.items() ^ expected.items()}
+        if outputs == "either":  # a process that was killed leaves what it had begun
+            wrong = {path for path in wrong if not path.name.startswith(transaction.UNFINISHED)}
+        assert not wrong, f"not as expected: {sorted(map(str, wrong))}"
 
     def check_run_again(self, folder: Path, command: str, says: str) -> None:
         """Check that the stage makes the bytes of the undisturbed run, and what it says."""
@@ -132,13 +132,10 @@ class Project:
         self.check(folder, command, "complete")
         shutil.rmtree(folder)
 
-    def attempt(
-        self, command: str, prepare: Callable[[], object], error: str = "", says: str = ""
-    ) -> None:
-        """Run a stage that a fault ends, and run it again.
+    def attempt(self, command: str, prepare: Prepare, error: str = "", says: str = "") -> None:
+        """Run a stage that a fault ends, and run it again, which says what matches `says`.
 
-        `prepare` arranges the fault. The stage ends with a line that has `error` in it, or
-        is killed if that is empty. What the second run says matches `says`.
+        The fault ends it with a line that has `error` in it, or kills it if that is empty.
         """
         folder = self.copy_without(command)
         ended = run(folder, command, prepare)

@@ -9,9 +9,8 @@ import tempfile
 import time
 import zipfile
 from functools import partial
+from itertools import product
 from pathlib import Path
-
-import numpy as np
 
 from faults import damage, harness
 from pipeline import paths
@@ -51,31 +50,25 @@ def networks(scratch: Path) -> harness.Faults:
     """A network is damaged, of another task, or carries code."""
     good = (harness.ROOT / paths.pixel_model("final")).read_bytes()
 
-    def renamed(old: str, new: str) -> bytes:
-        """The network with another word in its configuration."""
+    kinds = {name: damaged(good) for name, damaged in damage.OF_ARCHIVES.items()}
+    del kinds["doubled"]  # what comes before an archive is no part of it
+    kinds["of the meta-task"] = (harness.ROOT / paths.meta_model("M1")).read_bytes()
+    kinds["pickled"] = b"\x80\x04cos\nsystem\n(S'true'\ntR."
+    for name, old, new in (
+        ("a Lambda layer", b'"ReLU"', b'"Lambda"'),
+        ("a layer of TensorFlow's files", b'"ReLU"', b'"TFSMLayer"'),
+        ("code of os", b'"keras.layers"', b'"os"'),
+        ("code of builtins", b'"keras.layers"', b'"builtins"'),
+        ("code of the user's", b'"keras.layers"', b'"mine.layers"'),
+        ("a module that is no text", b'"keras.layers"', b"[]"),
+    ):
         file, given = io.BytesIO(), zipfile.ZipFile(io.BytesIO(good))
         with zipfile.ZipFile(file, "w") as changed:
-            for name in given.namelist():
-                content = given.read(name).replace(old.encode(), new.encode())
-                changed.writestr(name, content)
-        return file.getvalue()
-
-    module = '"module": "keras.layers"'
-    kinds = {name: damaged(good) for name, damaged in damage.OF_ARCHIVES.items()} | {
-        "of the meta-task": (harness.ROOT / paths.meta_model("M1")).read_bytes(),
-        "a Lambda layer": renamed('"ReLU"', '"Lambda"'),
-        "a layer of TensorFlow's files": renamed('"ReLU"', '"TFSMLayer"'),
-        "code of os": renamed(module, '"module": "os"'),
-        "code of builtins": renamed(module, '"module": "builtins"'),
-        "code of the user's": renamed(module, '"module": "mine.layers"'),
-        "a module that is no text": renamed(module, '"module": []'),
-        "pickled": b"\x80\x04cos\nsystem\n(S'true'\ntR.",
-    }
-    del kinds["doubled"]  # what comes before an archive is no part of it
-    array = io.BytesIO()
-    np.save(array, wrong_arrays.MASKED)
+            for member in given.namelist():
+                changed.writestr(member, given.read(member).replace(old, new))
+        kinds[name] = file.getvalue()
     for name, content in kinds.items():
-        files = {"file.npy": array.getvalue(), "network.keras": content}
+        files = {"file.npy": wrong_arrays.npy(wrong_arrays.MASKED), "network.keras": content}
         yield name, refuse, scratch, files, "network.keras", ""
 
 
@@ -91,11 +84,7 @@ def mnist_files(scratch: Path) -> harness.Faults:
 
     def attempt(whole: Path, pattern: str, damaged: damage.Damage | None, says: str) -> None:
         folder = harness.copy(whole)
-        target = min(folder.rglob(pattern))
-        content = target.read_bytes()
-        target.unlink()
-        if damaged:
-            target.write_bytes(damaged(content))
+        damage.spoil(min(folder.rglob(pattern)), damaged)
         ended = harness.run(folder, "binarise", offline)
         # Without its description, what was prepared is prepared again.
         again = damaged is None and pattern == "dataset_info.json" and ended.code == 0
@@ -103,13 +92,12 @@ def mnist_files(scratch: Path) -> harness.Faults:
         shutil.rmtree(folder)
 
     kinds = {"missing": None, **damage.OF_ANY_FILE}
-    for name in sources.MNIST_FILES:
-        for kind, damaged in kinds.items():
-            yield f"{name}, {kind}", attempt, raw, name, damaged, name
-    for pattern in ("*train*tfrecord*", "*test*tfrecord*", "dataset_info.json"):
-        for kind in ("missing", "empty", "truncated", "HTML"):
-            says = "the prepared MNIST is damaged"
-            yield f"{pattern}, {kind}", attempt, prepared, pattern, kinds[kind], says
+    for name, kind in product(sources.MNIST_FILES, kinds):
+        yield f"{name}, {kind}", attempt, raw, name, kinds[kind], name
+    patterns = ("*train*tfrecord*", "*test*tfrecord*", "dataset_info.json")
+    for pattern, kind in product(patterns, ("missing", "empty", "truncated", "HTML")):
+        says = "the prepared MNIST is damaged"
+        yield f"{pattern}, {kind}", attempt, prepared, pattern, kinds[kind], says
 
     def no_answer() -> None:
         folder, begun = harness.copy(raw), time.monotonic()

@@ -9,6 +9,7 @@ import errno
 import itertools
 import os
 import resource
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -28,20 +29,14 @@ from tests import tiny
 # written, beside its target; one is to take its place; all have.
 PLACE, WRITTEN = (transaction, "place"), (os, "fsync")
 RENAME, RENAMED = (os, "replace"), (checkpoints, "clear")
-# What training counts, and the mini-batches between two checkpoints.
-UNITS = {
-    "train_pixels": ("epoch", -(-tiny.TRAIN // tiny.CHANGES["pixels"]["batch_size"])),
-    "train_meta M1": ("batch", tiny.CHANGES["meta"]["training"]["evaluate_every"]),
-}
+# Mini-batches between two checkpoints, and what the first of these is called.
+UNITS = {"train_pixels": (3, "epoch 1"), "train_meta M1": (2, "batch 2")}
 
 
 def at(point: tuple[Any, str], number: int, act: Callable[[Any], None]) -> None:
-    """Arrange that this process does something at a point of writing results.
+    """Arrange that this process acts at a point of writing, from its n-th time on.
 
-    Args:
-        point: PLACE, WRITTEN, RENAME or RENAMED.
-        number: the first time that it acts, from 1; it acts every time from then on.
-        act: gets the last argument of the point's function, before that is called.
+    `act` gets the last argument of the point's function, before that is called.
     """
     function, times = getattr(*point), itertools.count(1)
 
@@ -68,21 +63,19 @@ def kill_in_the_middle(descriptor: int) -> None:
     kill()
 
 
-CRASHES = {
-    "before writing": partial(at, PLACE, 1, kill),
-    "in the middle of a file": partial(at, WRITTEN, 1, kill_in_the_middle),
-    "before renaming": partial(at, RENAME, 1, kill),
-    "between renames": partial(at, RENAME, 2, kill),
-    "after renaming": partial(at, RENAMED, 1, kill),
-}
-
-
 def crashes(scratch: Path) -> harness.Faults:
     """Every stage is killed at every point of writing."""
     project = harness.project(scratch)
     for command in harness.STAGES:
-        for name, crash in CRASHES.items():
-            if name != "between renames" or len(project.outputs[command]) > 1:
+        for name, point, number, act in (
+            ("before writing", PLACE, 1, kill),
+            ("in the middle of a file", WRITTEN, 1, kill_in_the_middle),
+            ("before renaming", RENAME, 1, kill),
+            ("between renames", RENAME, 2, kill),
+            ("after renaming", RENAMED, 1, kill),
+        ):
+            if number <= len(project.outputs[command]):
+                crash = partial(at, point, number, act)
                 yield f"{command}, {name}", project.attempt, command, crash
 
 
@@ -115,8 +108,7 @@ def full_disks(scratch: Path) -> harness.Faults:
             yield f"{command}, file {number}", project.attempt, command, no_room, error
     error = "Keras could not save the model ("
     for command in UNITS:
-        name = f"{command}, temporary folder"
-        yield name, project.attempt, command, forbid_files, error
+        yield f"{command}, temporary folder", project.attempt, command, forbid_files, error
 
 
 def before_step(number: int, act: Callable[[Trainer], None]) -> None:
@@ -141,15 +133,13 @@ def signals(scratch: Path) -> harness.Faults:
     def send(number: int, _: Trainer) -> None:
         os.kill(os.getpid(), number)
 
-    for command, (unit, length) in UNITS.items():
-        for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
-            for step in (1, length, length + 1):
-                stop = partial(before_step, step, partial(send, number))
-                error = "interrupted; run the same" if number != signal.SIGKILL else ""
-                done = 1 if unit == "epoch" else length
-                says = f"resuming from {unit} {done}" if step > length else ""
-                name = f"{command}, {number.name} in step {step}"
-                yield name, attempt, command, stop, error, says
+    numbers = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+    for (command, (length, first)), number in itertools.product(UNITS.items(), numbers):
+        for step in (1, length, length + 1):
+            stop = partial(before_step, step, partial(send, number))
+            error = "interrupted; run the same" if number != signal.SIGKILL else ""
+            says = f"resuming from {first}" if step > length else ""
+            yield f"{command}, {number.name} in step {step}", attempt, command, stop, error, says
 
 
 def bad_checkpoints(scratch: Path) -> harness.Faults:
@@ -161,17 +151,16 @@ def bad_checkpoints(scratch: Path) -> harness.Faults:
         folder = project.copy_without(command)
         with contextlib.chdir(folder):
             tiny.write_params(tiny.CHANGES | changes)
-        at_the_end = partial(at, PLACE, 1, kill)
-        assert harness.run(folder, command, at_the_end).code == -signal.SIGKILL
+        ended = harness.run(folder, command, partial(at, PLACE, 1, kill))
+        assert ended.code == -signal.SIGKILL, ended.said
         return folder
 
     def attempt(command: str, damaged: damage.Damage | None) -> None:
         path, folder = checkpoints.path(command.replace(" ", "-")), stop(command)
         if damaged:
-            content = damaged((folder / path).read_bytes())
+            damage.spoil(folder / path, damaged)
         else:
-            content = (stop(command, seed=1) / path).read_bytes()
-        (folder / path).write_bytes(content)
+            shutil.copy(stop(command, seed=1) / path, folder / path)
         warning = f"warning: {path}: not used, because it is"
         project.check_run_again(folder, command, f"{warning}.*resuming from [a-z]+ [1-9]")
 
@@ -189,8 +178,7 @@ def losses(scratch: Path) -> harness.Faults:
         weights[-1].flat[0] = weight  # the bias of the first logit
         trainer.model.set_weights(weights)
 
-    for command in UNITS:
-        where = "epoch 0, " if command == "train_pixels" else ""
+    for command, where in (("train_pixels", "epoch 0, "), ("train_meta M1", "")):
         for loss, weight in (("nan", np.nan), ("inf", float(np.finfo(np.float32).max))):
             act = partial(before_step, 2, partial(diverge, weight))
             error = f"{where}batch 2: the loss is {loss}; expected a finite number"

@@ -6,8 +6,10 @@ use the folder. A room may import those below it (import-linter, pyproject.toml)
     __main__   the one door: python -m pipeline STAGE|COMMAND [KEY ...]
     stages     one module for each stage of the graph: read, call, return
     commands   for people: inpaint, check, demo, verify, studies, fingerprint
+    report     tables in, words out; the sentences are in report/templates
+    figures    tables in, figures out
+    tables     the tables of reports/ as both need them: rows, cells, the studies
     files      every file format: content to bytes, files to content
-    report     tables in, text and figures out; the words are in report/templates
     runtime    runs a stage safely: lock, signals, checkpoints, files in place together
     probes     question 3: what a trained network knows
     params     params.yaml, checked

@@ -73,8 +73,10 @@ REGRET = Path("reports/meta/regret.csv")
 MEMORY = Path("reports/meta/memory.csv")
 MEMORY_SUMMARY = Path("reports/meta/memory_summary.csv")
 
-# report
+# draw
 FIGURES = Path("reports/figures")
+
+# report
 SCORECARD = Path("reports/scorecard.csv")
 GENERALISATION = Path("reports/generalisation.csv")
 METRICS = Path("reports/metrics.json")

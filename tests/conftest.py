@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -55,6 +56,14 @@ def any_network(request: pytest.FixtureRequest, make_network: Callable[..., Any]
 def pixel_network(request: pytest.FixtureRequest, make_network: Callable[..., Any]) -> Any:
     """One network of each kind with one logit."""
     return make_network(request.param)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is the current one; no stage of DVC's runs in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    return tmp_path
 
 
 @pytest.fixture

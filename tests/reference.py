@@ -5,7 +5,7 @@ Nothing here imports the package, so that no mistake can be shared with it.
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations, product
 from typing import Any
@@ -27,7 +27,7 @@ def gru(weights: list[np.ndarray], inputs: list[np.ndarray]) -> list[np.ndarray]
     Source: Cho et al. 2014, Learning phrase representations using RNN encoder-decoder,
     equations 5 to 8.
     """
-    kernel, recurrent, bias = (matrix.astype(np.float64) for matrix in weights)
+    kernel, recurrent, bias = weights
     units = len(recurrent)
     z, r, g = (slice(gate * units, (gate + 1) * units) for gate in range(3))
     h = np.zeros(units)
@@ -47,7 +47,7 @@ def lstm(weights: list[np.ndarray], inputs: list[np.ndarray]) -> list[np.ndarray
     i, f, o = sigmoid(W x + U h + b),  c' = f * c + i * tanh(W_c x + U_c h + b_c),
     h' = o * tanh(c').
     """
-    kernel, recurrent, bias = (matrix.astype(np.float64) for matrix in weights)
+    kernel, recurrent, bias = weights
     units = len(recurrent)
     i, f, g, o = (slice(gate * units, (gate + 1) * units) for gate in range(4))
     h, c = np.zeros(units), np.zeros(units)
@@ -60,31 +60,21 @@ def lstm(weights: list[np.ndarray], inputs: list[np.ndarray]) -> list[np.ndarray
     return states
 
 
-def encode(symbol: int, channels: int) -> np.ndarray:
-    """A pixel as its value, a character as one-hot."""
-    if channels == 1:
-        return np.array([float(symbol)])
-    return np.array([1.0 if symbol == k else 0.0 for k in range(channels)])
-
-
 def logits(model: Any, symbols: Sequence[int]) -> np.ndarray:
     """Logits (T, L) of one sequence: of element t from the elements before it."""
     channels = model.input_shape[-1]
-    hidden = [np.zeros(channels)]
-    hidden += [encode(symbol, channels) for symbol in symbols]
-    hidden = hidden[: len(symbols)]
+    # A pixel as its value, a character as one-hot; nothing before the first.
+    codes = np.eye(channels) if channels > 1 else np.array([[0.0], [1.0]])
+    hidden = [np.zeros(channels), *(codes[symbol] for symbol in symbols[:-1])]
     for layer in model.layers:
         kind = type(layer).__name__
-        weights = layer.get_weights()
-        if kind == "GRU":
-            hidden = gru(weights, hidden)
-        elif kind == "LSTM":
-            hidden = lstm(weights, hidden)
+        weights = [matrix.astype(np.float64) for matrix in layer.get_weights()]
+        if kind in ("GRU", "LSTM"):
+            hidden = (gru if kind == "GRU" else lstm)(weights, hidden)
         elif kind == "ReLU":
             hidden = [np.maximum(values, 0) for values in hidden]
         elif kind == "Dense":
-            kernel, bias = (matrix.astype(np.float64) for matrix in weights)
-            hidden = [values @ kernel + bias for values in hidden]
+            hidden = [values @ weights[0] + weights[1] for values in hidden]
         else:
             assert kind == "InputLayer", kind
     return np.stack(hidden)
@@ -102,15 +92,10 @@ def log_p_next(model: Any, symbols: Sequence[int]) -> np.ndarray:
     return np.array(rows)
 
 
-def log_p(model: Any, symbols: Sequence[int]) -> float:
-    """Log p(X) = sum_t log p(x_t | x_<t) of one sequence."""
-    table = log_p_next(model, symbols)
-    return math.fsum(table[t, symbol] for t, symbol in enumerate(symbols))
-
-
 def loss(model: Any, batch: np.ndarray) -> float:
     """Mean of -log p(x_t | x_<t) over sequences and steps."""
-    return -math.fsum(log_p(model, row.tolist()) for row in batch) / batch.size
+    rows = [zip(log_p_next(model, row), row) for row in batch.tolist()]
+    return -math.fsum(log_p[symbol] for row in rows for log_p, symbol in row) / batch.size
 
 
 def log_evidence(counts: Sequence[int], alpha: Sequence[float]) -> float:
@@ -131,42 +116,22 @@ def posterior_predictive(
 
     p(k | symbols) = p(symbols, k) / p(symbols); at a reset p(reset) = 1.
     """
-    rows = []
-    counts = [0] * len(alpha)
-    for t, character in enumerate(characters):
-        if t % reset_every == 0:
-            rows.append([0.0] + [-math.inf] * len(alpha))
-            counts = [0] * len(alpha)
-            continue
-        row = [-math.inf]
-        for k in range(len(alpha)):
-            with_k = [count + (j == k) for j, count in enumerate(counts)]
-            row.append(log_evidence(with_k, alpha) - log_evidence(counts, alpha))
-        rows.append(row)
-        counts[character - 1] += 1
-    return np.array(rows)
+    counts = period_counts(characters, len(alpha), reset_every)
+    rows = np.array([[-math.inf, *log_predictive(row, alpha)] for row in counts])
+    rows[::reset_every] = [0.0] + [-math.inf] * len(alpha)
+    return rows
 
 
 def period_counts(characters: Sequence[int], symbols: int, reset_every: int) -> list[list[int]]:
     """Counts of each symbol before each character, forgotten at every `reset_every`th."""
-    rows = []
-    counts = [0] * symbols
-    for t, character in enumerate(characters):
-        if t % reset_every == 0:
-            counts = [0] * symbols
-        rows.append(list(counts))
-        if t % reset_every != 0 and character != 0:
-            counts[character - 1] += 1
-    return rows
+    starts = [t - t % reset_every for t in range(len(characters))]
+    return [count(characters[start + 1 : t], symbols) for t, start in enumerate(starts)]
 
 
 def log_predictive(counts: Sequence[int], alpha: Sequence[float]) -> list[float]:
     """Log p(k | counts) as a ratio of evidences, with and without one more k."""
-    row = []
-    for k in range(len(alpha)):
-        with_k = [count + (j == k) for j, count in enumerate(counts)]
-        row.append(log_evidence(with_k, alpha) - log_evidence(counts, alpha))
-    return row
+    with_k = np.add(counts, np.eye(len(alpha), dtype=int)).tolist()
+    return [log_evidence(row, alpha) - log_evidence(counts, alpha) for row in with_k]
 
 
 def count(symbols: Sequence[int], kinds: int) -> list[int]:
@@ -208,19 +173,10 @@ def expected_maximum(alpha: Sequence[int]) -> float:
     total = Fraction(0)
     for size in range(1, len(alpha) + 1):
         for some in combinations(alpha, size):
-            polynomial = {0: Fraction(1)}
-            for a in some:
-                longer: dict[int, Fraction] = {}
-                for m, factor in polynomial.items():
-                    for j in range(a):
-                        more = factor / math.factorial(j)
-                        longer[m + j] = longer.get(m + j, Fraction(0)) + more
-                polynomial = longer
-            integral = sum(
-                factor * math.factorial(m) / Fraction(size) ** (m + 1)
-                for m, factor in polynomial.items()
-            )
-            total += (-1) ** (size + 1) * integral
+            for powers in product(*map(range, some)):
+                m, divisor = sum(powers), math.prod(map(math.factorial, powers))
+                integral = Fraction(math.factorial(m), divisor * size ** (m + 1))
+                total -= (-1) ** size * integral
     return float(total / sum(alpha))
 
 
@@ -229,30 +185,24 @@ def kl(log_p: Sequence[float], log_q: Sequence[float]) -> float:
     return math.fsum(math.exp(p) * (p - q) for p, q in zip(log_p, log_q) if math.exp(p) > 0)
 
 
-def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
-    """Mean of independent values and its standard error."""
-    return statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values))
+def estimates(values: Mapping[str, Any]) -> dict[str, float]:
+    """Means of independent values, and with _se their standard errors."""
+    row = {}
+    for name, own in values.items():
+        row[name] = statistics.fmean(own)
+        row[f"{name}_se"] = statistics.stdev(own) / math.sqrt(len(own))
+    return row
 
 
 def regret(log_p: np.ndarray, exact: np.ndarray, known: np.ndarray) -> list[dict[str, float]]:
     """KL from the known p at each step, one sequence after the other."""
-    sequences, steps, _ = log_p.shape
-    table = []
-    so_far = [0.0] * sequences
-    for t in range(steps):
-        own = [kl(known[n, t], log_p[n, t]) for n in range(sequences)]
-        best = [kl(known[n, t], exact[n, t]) for n in range(sequences)]
+    table, so_far = [], [0.0] * len(log_p)
+    for t in range(log_p.shape[1]):
+        own, best = (list(map(kl, known[:, t], q[:, t])) for q in (log_p, exact))
         difference = [a - b for a, b in zip(own, best)]
         so_far = [a + b for a, b in zip(so_far, difference)]
-        row: dict[str, float] = {"step": t}
-        for name, values in (
-            ("network", own),
-            ("exact", best),
-            ("difference", difference),
-            ("cumulated", so_far),
-        ):
-            row[name], row[f"{name}_se"] = mean_and_error(values)
-        table.append(row)
+        values = {"network": own, "exact": best, "difference": difference, "cumulated": so_far}
+        table.append({"step": t} | estimates(values))
     return table
 
 
@@ -263,17 +213,16 @@ def mean_log(rows: Sequence[Sequence[float]]) -> list[float]:
 
 def compare_states(
     symbols: np.ndarray, log_q: np.ndarray, alpha: Sequence[float], reset_every: int
-) -> dict[tuple[int, ...], dict[str, float]]:
+) -> list[dict[str, float]]:
     """What a predictor says after histories with the same counts, in loops over them."""
     pasts = range(len(log_q))
     groups: dict[tuple[int, ...], list[int]] = {}
     for h, history in enumerate(symbols.tolist()):
         groups.setdefault(tuple(count(history, len(alpha))), []).append(h)
-    table = {}
+    table = []
     for counts, members in groups.items():
-        truth = [0.0] + [-math.inf] * len(alpha)
-        if sum(counts) < reset_every - 1:
-            truth = [-math.inf, *log_predictive(counts, alpha)]
+        one_order = [k for k, n in enumerate(counts, start=1) for _ in range(n)]
+        truth = posterior_predictive([0, *one_order, 0], alpha, reset_every)[-1].tolist()
         distances, of_orders, of_pasts = [], [], []
         for past in pasts:
             over_orders = mean_log([log_q[past, h] for h in members])
@@ -291,47 +240,34 @@ def compare_states(
             "past_spread": statistics.fmean(of_pasts),
         }
         said = [log_q[past, h].tolist() for past in pasts for h in members]
-        for k in range(len(alpha) + 1):
-            row[f"exact_{k}"] = math.exp(truth[k])
+        for k, log_p in enumerate(truth):
+            row[f"exact_{k}"] = math.exp(log_p)
             row[f"network_{k}"] = statistics.fmean(math.exp(one[k]) for one in said)
             row[f"argmax_{k}"] = statistics.fmean(one.index(max(one)) == k for one in said)
-        row |= {f"count_{k}": n for k, n in enumerate(counts, start=1)}
-        table[counts] = row
+        table.append(row | {f"count_{k}": n for k, n in enumerate(counts, start=1)})
     return table
 
 
 def compare_shifted(
-    log_q: np.ndarray,
-    characters: Sequence[Sequence[int]],
-    own: tuple[Sequence[float], int],
-    matched: np.ndarray,
+    log_q: np.ndarray, characters: np.ndarray, own: tuple[Sequence[float], int], matched: np.ndarray
 ) -> dict[str, float]:
     """Scores of three predictors of symbols, one symbol of one sequence after the other."""
     alpha, reset_every = own
-    means: dict[str, list[float]] = {}
-    for n, sequence in enumerate(characters):
+    means = []
+    for n, sequence in enumerate(characters.tolist()):
         counts = period_counts(sequence, len(alpha), reset_every)
-        here: dict[str, list[float]] = {}
+        rows = []
         for t, character in enumerate(sequence):
             if character == 0:
                 continue
             by_own = log_predictive(counts[t], alpha)
-            costs = [-float(p[character - 1]) for p in (log_q[n, t], by_own, matched[n, t])]
-            for name, value in (
-                ("network", costs[0]),
-                ("own", costs[1]),
-                ("matched", costs[2]),
-                ("network_less_own", costs[0] - costs[1]),
-                ("network_less_matched", costs[0] - costs[2]),
-                ("kl_own", kl(by_own, log_q[n, t])),
-            ):
-                here.setdefault(name, []).append(value)
-        for name, values in here.items():
-            means.setdefault(name, []).append(statistics.fmean(values))
-    row = {}
-    for name, values in means.items():
-        row[name], row[f"{name}_se"] = mean_and_error(values)
-    return row
+            three = (log_q[n, t], by_own, matched[n, t])
+            network, cost, best = (-float(p[character - 1]) for p in three)
+            row = {"network": network, "own": cost, "matched": best}
+            row |= {"network_less_own": network - cost, "network_less_matched": network - best}
+            rows.append(row | {"kl_own": kl(by_own, log_q[n, t])})
+        means.append({name: statistics.fmean(row[name] for row in rows) for name in rows[0]})
+    return estimates({name: [row[name] for row in means] for name in means[0]})
 
 
 def fillings(image: Sequence[int], missing: Sequence[int]) -> list[list[int]]:
@@ -407,22 +343,3 @@ def sampled_fill(
         costs.setdefault(completion, []).append(math.fsum(nats[missing[-1] + 1 :]))
     means = {c: math.fsum(those) / len(those) for c, those in costs.items()}
     return min(sorted(means), key=lambda c: means[c])
-
-
-def rollout(
-    model: Any, known: Sequence[int], truth: Sequence[int], uniform: Sequence[float]
-) -> tuple[list[int], list[float]]:
-    """Continuation of one sequence, and -log p of the true value at each step.
-
-    The stock model reads the whole prefix again at each step; the pixel is one where
-    p(x_t = 1 | prefix) > u_t.
-    """
-    pixels = list(known)
-    nats = []
-    for true, u in zip(truth, uniform):
-        shifted = np.array([0, *pixels], np.float32)[None, :, None]
-        logit = float(np.asarray(model(shifted))[0, -1, 0])
-        p = 1 / (1 + math.exp(-logit))
-        pixels.append(int(p > u))
-        nats.append(-math.log(p if true else 1 - p))
-    return pixels[len(known) :], nats

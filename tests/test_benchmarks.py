@@ -2,23 +2,13 @@
 
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks import page, scaling, speed, timing
-
-ROOT = Path(__file__).parents[1]
-
-
-def subject() -> Mapping[str, timing.Run]:
-    return {"nothing": timing.Run(lambda: None, scale=1e9), "mistake": timing.Run(fail)}
-
-
-def fail() -> None:
-    raise ValueError("on purpose")
+from tests.tiny import ROOT
 
 
 def test_the_page_is_made_of_the_committed_tables(tmp_path, monkeypatch):
@@ -37,6 +27,11 @@ def test_ratios_are_times_over_ours():
     np.testing.assert_allclose(table["ratio"], expected, rtol=1e-4)
 
 
+def subject() -> Mapping[str, timing.Run]:
+    mistake = timing.Run({}.popitem)
+    return {"nothing": timing.Run(lambda: None, scale=1e9), "mistake": mistake}
+
+
 def test_a_worker_times_in_its_own_process_and_says_whose_run_failed():
     worker = timing.Worker("tried", subject)
     # A call takes some nanoseconds at least, which the scale makes many.
@@ -47,18 +42,15 @@ def test_a_worker_times_in_its_own_process_and_says_whose_run_failed():
         worker.seconds("mistake")
 
 
-def test_what_is_not_installed_is_left_out(monkeypatch, capsys):
+def test_what_is_not_installed_is_left_out(monkeypatch):
     monkeypatch.setattr(speed.importlib.util, "find_spec", lambda name: None)
-    assert speed.missing_library("ours") is None
-    assert speed.missing_library("keras, growing prefix") is None
-    assert speed.missing_library("pytorch, carried state") == "torch"
-    assert speed.missing_library("jax") == "jax"
+    subjects = ("ours", "keras, growing prefix", "pytorch, carried state", "jax")
+    assert [*map(speed.missing_library, subjects)] == [None, None, "torch", "jax"]
 
 
 def test_images_are_scaled_to_the_pixels_that_are_asked_for():
-    images = np.zeros((2, 784), np.uint8)
-    images[1, :392] = 1
+    def half(pixels: int) -> np.ndarray:
+        return np.stack([np.zeros(pixels), np.arange(pixels) < pixels // 2]).astype(np.uint8)
+
     for pixels in (196, 784, 3136):
-        expected = np.zeros((2, pixels), np.uint8)
-        expected[1, : pixels // 2] = 1
-        np.testing.assert_array_equal(scaling.scaled(images, pixels), expected)
+        np.testing.assert_array_equal(scaling.scaled(half(784), pixels), half(pixels))

@@ -6,6 +6,7 @@ Layers and arrows between modules are import-linter's (pyproject.toml).
 import ast
 import re
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 import grimp
@@ -19,8 +20,8 @@ from pipeline.params import loading, sections
 from pipeline.runtime import transaction
 from pipeline.runtime.checkpoints import TOOLS
 from tests import tiny
+from tests.tiny import ROOT
 
-ROOT = Path(__file__).parents[1]
 PARAMS = loading.load(ROOT / loading.FILE)
 GRAPH = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")
 STUDIES = YAML(typ="safe", pure=True).load(ROOT / "studies" / "dvc.yaml")["stages"]
@@ -41,30 +42,20 @@ def keys(stage: str) -> dict[str, str]:
 
 
 def outputs(stage: str) -> set[str]:
-    kinds = [STAGES[stage].get(kind, ()) for kind in ("outs", "plots", "metrics")]
+    entries = chain(*(STAGES[stage].get(kind, ()) for kind in ("outs", "plots", "metrics")))
     # An entry is a path, or a mapping of it to its options.
-    return {
-        path
-        for entries in kinds
-        for entry in entries
-        for path in (entry if isinstance(entry, dict) else [entry])
-    }
+    return {path for entry in entries for path in ([entry] if isinstance(entry, str) else entry)}
 
 
 def test_every_stage_is_a_module_and_every_module_a_stage():
     assert {file.stem for file in ROOT.glob("pipeline/stages/[a-z]*.py")} == STAGES.keys()
 
 
-@each_stage
-def test_the_command_runs_the_stage_and_hands_no_parameter_to_a_shell(stage):
-    assert STAGES[stage]["cmd"] == f"exec python -m pipeline {stage}"
-
-
 def test_stages_are_repeated_over_what_the_parameters_list():
     assert GRAPH["stages"]["train_meta"]["foreach"] == list(PARAMS.meta.models)
     assert STUDIES["study_training"]["matrix"] == {
         "model": "${stages.train_meta.foreach}",
-        "recipe": list(sections.MetaOptimiser.__dataclass_fields__),
+        "recipe": list(sections.MetaOptimiser.model_fields),
         "repetition": "${studies.repetitions}",
     }
     assert STUDIES["study_memory"]["matrix"] == {
@@ -75,10 +66,10 @@ def test_stages_are_repeated_over_what_the_parameters_list():
 
 
 @each_stage
-def test_parameters_are_what_the_stage_reads(stage):
+def test_the_command_runs_the_stage_which_reads_the_parameters(stage):
+    assert STAGES[stage]["cmd"] == f"exec python -m pipeline {stage}"  # no name for a shell
     reads = [path.format(**keys(stage)) for path in MODULES[stage].READS]
-    everything = list(sections.Params.__dataclass_fields__)
-    assert STAGES[stage]["params"] == (everything if reads == ["*"] else reads)
+    assert STAGES[stage]["params"] == ([{loading.FILE.name: None}] if reads == ["*"] else reads)
 
 
 def folders(module: str) -> set[str]:
@@ -106,29 +97,16 @@ def test_code_dependencies_are_the_stage_and_the_folders_that_it_imports(stage):
 
 
 # One of each stage, in an order in which they can run.
-RUNS = [
-    *tiny.PIXELS,
-    *tiny.META,
-    "study_training M1 published 1",
-    "study_memory biased 2",
-    "report",
-]
+STUDY_RUNS = ["study_training M1 published 1", "study_memory biased 2"]
+RUNS = [*tiny.PIXELS, *tiny.META, *STUDY_RUNS, "draw", "report"]
 
 
 @pytest.fixture(scope="module")
-def study_tables():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        tables = studies.collect(PARAMS)
-    return {path: formats.encode(path, tables[path]) for path in tables}
-
-
-@pytest.fixture(scope="module")
-def traces(tmp_path_factory, threads, study_tables):
+def traces(tmp_path_factory, threads):
     """The files that each stage reads and writes, on tiny images."""
     folder = tmp_path_factory.mktemp("traces")
-    transaction.place({folder / path: content for path, content in study_tables.items()})
-    read, written, found = set[Path](), set[Path](), {}
+    transaction.place({folder / path: (ROOT / path).read_bytes() for path in demo.STUDIES})
+    found: dict[str, tuple[set[Path], set[Path]]] = {}
     read_bytes, place = formats.read_bytes, transaction.place
 
     def reading(path):
@@ -143,10 +121,8 @@ def traces(tmp_path_factory, threads, study_tables):
         patch.setattr(formats, "read_bytes", reading)
         patch.setattr(transaction, "place", placing)
         for run in RUNS:
+            read, written = found[run] = set[Path](), set[Path]()
             tiny.run(folder, run)
-            found[run] = read.copy(), written.copy()
-            read.clear()
-            written.clear()
     return found
 
 
@@ -170,15 +146,16 @@ def test_data_dependencies_and_outputs_are_what_is_read_and_written(run, traces)
     assert differences(declared[1], own) == (set(), set())
 
 
-def test_the_studies_tables_are_made_of_the_committed_runs(study_tables):
-    assert {path: (ROOT / path).read_bytes() for path in demo.STUDIES} == study_tables
+def test_the_studies_tables_are_made_of_the_committed_runs(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    made = {path: formats.encode(path, table) for path, table in studies.collect(PARAMS).items()}
+    assert made == {path: path.read_bytes() for path in demo.STUDIES}
 
 
 def test_every_plot_shows_an_output():
     made = {path for stage in MAIN for path in outputs(stage)}
     for plot in GRAPH["plots"]:
-        shown = [plot] if isinstance(plot, str) else next(iter(plot.values()))["y"]
-        for path in shown:
+        for path in [plot] if isinstance(plot, str) else next(iter(plot.values()))["y"]:
             assert {path, Path(path).parent.as_posix()} & made
 
 

@@ -4,7 +4,6 @@ import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
-from pathlib import Path
 
 import grimp
 import pytest
@@ -12,26 +11,18 @@ from packaging.requirements import Requirement
 from packaging.tags import sys_tags
 from packaging.utils import canonicalize_name
 
+from pipeline.runtime import versions
+from tests.tiny import ROOT
 from tools import lock
 
-ROOT = Path(__file__).parents[1]
 LOCKED = (ROOT / lock.REQUIREMENTS).read_text()
 PROJECT = tomllib.loads((ROOT / lock.PROJECT).read_text())
 PARTS = dict(re.findall(r"^# part (\w+):.*\n((?:[ a-z].*\n)+)", LOCKED, re.MULTILINE))
 
-# What the package imports that decides no byte of a stage that computes.
-OTHERS = {
-    "jaxtyping",  # shapes, executed by the tests alone
-    "jinja2",
-    "latex2mathml",
-    "markdown-it-py",
-    "matplotlib",
-    "mdit-py-plugins",
-    "pydantic",
-    "ruamel-yaml",
-    "tqdm",
-    "zc-lockfile",
-}
+# What the package imports that decides no byte of a stage that computes. The shapes of
+# jaxtyping are executed by the tests alone.
+OTHERS = "jaxtyping jinja2 latex2mathml markdown-it-py matplotlib mdit-py-plugins pydantic"
+OTHERS += " ruamel-yaml tqdm zc-lockfile"
 
 
 def names(requirements: list[str]) -> set[str]:
@@ -39,8 +30,7 @@ def names(requirements: list[str]) -> set[str]:
 
 
 def pinned(*parts: str) -> list[str]:
-    text = "".join(PARTS[part] for part in parts)
-    return re.findall(r"^([\w-]+)==", text, re.MULTILINE)
+    return re.findall(r"^([\w-]+)==", "".join(map(PARTS.__getitem__, parts)), re.MULTILINE)
 
 
 def test_numerics_are_those_of_the_requirements():
@@ -50,15 +40,21 @@ def test_numerics_are_those_of_the_requirements():
 
 
 def test_every_package_has_one_version_and_hashes():
-    everything = pinned(*PARTS)
-    assert len(everything) == len(set(everything)) > 100
-    blocks = lock.blocks(LOCKED)
-    assert len(blocks) == len(everything)
+    everything, blocks = pinned(*PARTS), lock.blocks(LOCKED)
+    assert len(everything) == len(set(everything)) == len(blocks) > 100
     # Nothing is in the file that is no block: no address, no option.
-    rest = LOCKED.removeprefix(lock.REQUIREMENTS_HEAD)
-    for block in blocks.values():
-        rest = rest.replace(block, "", 1)
-    assert set(re.sub(r"^# part .*$", "", rest, flags=re.MULTILINE)) == {"\n"}
+    rest = re.sub(r"^# part .*$", "", LOCKED, flags=re.MULTILINE)
+    for text in (lock.REQUIREMENTS_HEAD, *blocks.values()):
+        rest = rest.replace(text, "", 1)
+    assert set(rest) == {"\n"}
+
+
+def test_the_pinned_versions_are_those_of_the_tests(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert versions.warnings() == []
+    # A machine has one of TensorFlow's two packages.
+    assert {"keras", "numpy", "scipy", "h5py"} <= versions.installed().keys()
+    assert {"tensorflow", "tensorflow-cpu"} & versions.installed().keys()
 
 
 def test_each_part_has_what_pyproject_asks_for():
@@ -75,7 +71,7 @@ def test_of_everything_that_is_imported_it_is_known_whether_it_decides_bytes():
     foreign = roots - sys.stdlib_module_names - {"pipeline"}
     found = packages_distributions()
     imported = {canonicalize_name(name) for root in foreign for name in found[root]}
-    assert imported - set(lock.DECIDE_BYTES) == OTHERS
+    assert imported - set(lock.DECIDE_BYTES) == set(OTHERS.split())
 
 
 A1 = "a==1 \\\n    --hash=sha256:aa \\\n    --hash=sha256:ab\n"
@@ -83,20 +79,15 @@ B1 = "b==1 ; python_full_version < '3.12' \\\n    --hash=sha256:b1\n"
 B2 = "b==2 ; python_full_version >= '3.12' \\\n    --hash=sha256:b2\n"
 
 
-def test_what_has_a_version_for_each_python_is_resolved_again():
+def test_a_package_is_in_one_part_and_has_one_version():
+    # What has a version for each Python is resolved again.
     assert lock.to_keep(f"# part demo:\n{A1}{B1}\n# part all:\n{B2}") == A1
-
-
-def test_a_part_leaves_out_what_an_earlier_one_has():
+    # A part leaves out what an earlier one has.
     parts = {"demo": A1, "more": A1 + B1, "uv": A1 + B1 + B2}
-    text = lock.requirements(
-        {part: lock.blocks(content) for part, content in parts.items()},
-        {"a": 11_000_000, "b": 30_000_000},
-    )
-    demo, more, uv = re.split(r"\n# part \w+: about ", text)[1:]
-    assert re.fullmatch(r"20 MB to download \(.+\)\n", demo.removesuffix(A1))
-    assert re.fullmatch(r"30 MB to download \(.+\)\n", more.removesuffix(B1))
-    assert re.fullmatch(r"30 MB to download \(.+\)\n", uv.removesuffix(B2))
+    blocks = {part: lock.blocks(content) for part, content in parts.items()}
+    text = lock.requirements(blocks, {"a": 11_000_000, "b": 30_000_000})
+    found = re.split(r"\n# part \w+: about (\d+) MB to download \(.+\)\n", text)[1:]
+    assert found == ["20", A1, "30", B1, "30", B2]
 
 
 def test_the_file_that_is_counted_is_the_one_for_this_machine():
@@ -104,10 +95,7 @@ def test_the_file_that_is_counted_is_the_one_for_this_machine():
     pylock = f"""
 [[packages]]
 name = "both"
-wheels = [
-    {{ url = "x/both-1-{theirs}.whl", size = 1 }},
-    {{ url = "x/both-1-{ours}.whl", size = 2 }},
-]
+wheels = [{{ url = "both-1-{theirs}.whl", size = 1 }}, {{ url = "both-1-{ours}.whl", size = 2 }}]
 [[packages]]
 name = "source"
 wheels = [{{ url = "x/source-1-cp27-cp27m-win32.whl", size = 3 }}]
@@ -121,7 +109,7 @@ sdist = {{ size = 5 }}
 
 
 def test_the_readme_says_how_much_is_downloaded():
-    demo, more = re.findall(r"^# part (?:demo|more): about (\d+ MB)", LOCKED, re.M)
+    demo, more, _ = re.findall(r"^# part \w+: about (\d+ MB)", LOCKED, re.MULTILINE)
     text = " ".join((ROOT / "README.md").read_text().split())
     assert f"about {demo} to download for `make demo`, {more} more for the other" in text
 

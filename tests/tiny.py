@@ -2,6 +2,7 @@
 
 import time
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,64 +19,31 @@ ROOT = Path(__file__).parents[1]
 
 # In the order of dvc.yaml and studies/dvc.yaml; a stage and its keys.
 PIXELS = ["binarise", "train_pixels", "rollout", "inpaint"]
-META = [
-    "train_meta M1",
-    "train_meta M3",
-    "compare_bayes",
-    "probe_knowledge",
-    "probe_shifted",
-]
+META = ["train_meta M1", "train_meta M3", "compare_bayes", "probe_knowledge", "probe_shifted"]
 RECIPES, REPETITIONS = {"published": 5, "tuned": 2, "converged": 3}, [1, 2]
 UNITS, PERIODS = [2, 3], [2, 3]
-STUDIES = [
-    f"study_training {name} {recipe} {repetition}"
-    for name in ("M1", "M3")
-    for recipe in RECIPES
-    for repetition in REPETITIONS
-] + [
-    f"study_memory {prior} {reset_every}"
-    for prior in ("biased", "balanced")
-    for reset_every in PERIODS
-]
+TRAINING = product(["study_training"], ("M1", "M3"), RECIPES, REPETITIONS)
+MEMORY = product(["study_memory"], ("biased", "balanced"), PERIODS)
+STUDIES = [" ".join(map(str, run)) for run in (*TRAINING, *MEMORY)]
 
 # What a run in seconds takes instead of the committed parameters.
 THREADS, TRAIN, TEST, EPOCHS, UNKNOWN, STEPS = 2, 48, 24, 2, 60, 12
+SMALL = {"units": [4], "steps": STEPS, "batch_size": 4, "evaluate_every": 2}
 CHANGES: dict[str, Any] = {
     "threads": THREADS,
     "data": {"source": "digits", "threshold": 0.4},
-    "pixels": {
-        "units": [4],
-        "dense": [8],
-        "batch_size": 20,
-        "epochs": EPOCHS,
-        "snapshots": [0],
-        "curve_images": 10,
-    },
-    "rollout": {
-        "images": 8,
-        "first_pixel": 784 - UNKNOWN,
-        "horizons": [1, UNKNOWN],
-        "samples": 2,
-    },
+    "pixels": {"units": [4], "dense": [8], "batch_size": 20, "curve_images": 10}
+    | {"epochs": EPOCHS, "snapshots": [0]},
+    "rollout": {"images": 8, "first_pixel": 784 - UNKNOWN, "horizons": [1, UNKNOWN], "samples": 2},
     "inpainting": {"images": 6},
     "meta": {
-        "training": {
-            "units": [4],
-            "steps": STEPS,
-            "batch_size": 4,
-            "evaluate_every": 2,
-            "train_sequences": 10,
-            "test_sequences": 6,
-        },
+        "training": SMALL | {"train_sequences": 10, "test_sequences": 6},
         "optimiser": {recipe: {"batches": batches} for recipe, batches in RECIPES.items()},
         "comparison": {"sequences": 5},
         "probes": {"orders": 2, "pasts": 2, "sequences": 6, "grid": 2},
     },
-    "studies": {
-        "repetitions": REPETITIONS,
-        "sequences": 4,
-        "memory": {"units": UNITS, "reset_every": PERIODS},
-    },
+    "studies": {"repetitions": REPETITIONS, "sequences": 4}
+    | {"memory": {"units": UNITS, "reset_every": PERIODS}},
 }
 
 
@@ -90,10 +58,8 @@ def write_params(changes: dict[str, Any] = CHANGES) -> None:
 
 def few_images(patch: pytest.MonkeyPatch) -> None:
     """TRAIN and TEST of the bundled digits instead of all."""
-    everything = sources.digits(TRAIN)
-    few = everything._replace(
-        test=everything.test[:TEST], test_labels=everything.test_labels[:TEST]
-    )
+    whole = sources.digits(TRAIN)
+    few = whole._replace(test=whole.test[:TEST], test_labels=whole.test_labels[:TEST])
     patch.setattr(sources, "digits", lambda train: few)
     patch.setitem(sources.TRAIN_IMAGES, "digits", TRAIN)
     patch.setitem(sources.TEST_IMAGES, "digits", TEST)

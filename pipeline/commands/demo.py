@@ -4,7 +4,6 @@
 demo.yaml; `make demo` then runs the graph there. Nothing outside demo/ is touched.
 """
 
-import argparse
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,23 +16,14 @@ from pipeline.runtime import versions
 
 FOLDER = Path("demo")
 CHANGES = Path("demo.yaml")
-
-# The studies take too long for a demo, and do not depend on images: the demo's report shows
-# those of the project.
-STUDIES = (
-    paths.RECIPES,
-    paths.EXCESS,
-    paths.REGRET,
-    paths.MEMORY,
-    paths.MEMORY_SUMMARY,
-)
+# The studies take too long for a demo, and do not depend on images: its report shows these.
+STUDIES = (paths.RECIPES, paths.EXCESS, paths.REGRET, paths.MEMORY, paths.MEMORY_SUMMARY)
 # What the graph needs beside code and parameters.
-COPIED = (Path("dvc.yaml"), Path(".dvcignore"), versions.PINNED, *STUDIES)
+COPIED = (Path("dvc.yaml"), Path(".dvcignore"), Path(".dvc/config"), versions.PINNED, *STUDIES)
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """The command."""
-    argparse.ArgumentParser("python -m pipeline demo", description=__doc__).parse_args(arguments)
     prepare(FOLDER, YAML(typ="safe").load(CHANGES))
 
 
@@ -53,10 +43,9 @@ def prepare(folder: Path, *changes: dict[str, Any]) -> None:
     for some in changes:
         merge(settings, some)
     yaml.dump(settings, folder / loading.FILE)
-    # DVC must not ask git there, which ignores the folder.
-    config = folder / ".dvc" / "config"
-    config.parent.mkdir(exist_ok=True)
-    config.write_text(Path(".dvc/config").read_text() + "    no_scm = true\n")
+    with (folder / ".dvc/config").open("a") as config:
+        # DVC must not ask git there, which ignores the folder.
+        config.write("    no_scm = true\n")
 
 
 def merge(into: dict, changes: dict) -> None:

@@ -1,13 +1,9 @@
 """Print the hash of code, parameters and versions that the report names."""
 
-import sys
-
 from pipeline.files.fingerprint import fingerprint
 from pipeline.params import loading
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """The command."""
-    if arguments:
-        sys.exit("usage: python -m pipeline fingerprint")
     print(fingerprint(loading.load()))

@@ -4,9 +4,8 @@
 DVC: as such they would join the two graphs, and `dvc repro` would run the studies.
 """
 
-import argparse
+from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -20,13 +19,8 @@ from pipeline.probes.tables import stack
 from pipeline.runtime import transaction
 
 
-def main(arguments: list[str]) -> None:
-    """The command.
-
-    Raises:
-        ValueError: if a run is missing, or a parameter is wrong.
-    """
-    argparse.ArgumentParser("python -m pipeline studies", description=__doc__).parse_args(arguments)
+def main() -> None:
+    """The command."""
     tables = collect(loading.load())
     transaction.place({path: formats.encode(path, tables[path]) for path in tables})
 
@@ -37,46 +31,31 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
     Raises:
         ValueError: if a run is missing; names it.
     """
-    recipes: list[dict[str, Any]] = []
-    excess: dict[tuple[str, str], pd.DataFrame] = {}
-    regret: dict[tuple[str, str], pd.DataFrame] = {}
+    studies = params.studies
+    recipes, excess, regret = [], {}, {}
     for name, task in params.meta.models.items():
         limits = bounds.expected_scores(Source(task.alpha, task.reset_every))
         for recipe, optimiser in vars(params.meta.optimiser).items():
             curves, regrets = (
-                stack(
-                    {n: _read(path(name, recipe, n)) for n in params.studies.repetitions},
-                    "repetition",
-                )
+                stack({n: _read(path(name, recipe, n)) for n in studies.repetitions}, "repetition")
                 for path in (paths.study_curve, paths.study_regret)
             )
             key = name, recipe
             excess[key] = seeds.range_by_batch(curves)
             regret[key] = seeds.mean_regret(regrets)
-            source = {f"alpha_{k}": alpha for k, alpha in enumerate(task.alpha, start=1)}
             recipes.append(
                 {"model": name, "recipe": recipe}
                 | seeds.summary(curves)
                 | seeds.reaction(regrets, task.reset_every)
                 # What the runs were made with, so that the report need not assume it.
-                | {"count": params.studies.sequences, "reset_every": task.reset_every}
-                | source
-                | {
-                    "peak_rate": optimiser.peak_rate,
-                    "schedule": optimiser.schedule,
-                    "clip_norm": optimiser.clip_norm,
-                }
+                | {"count": studies.sequences, "reset_every": task.reset_every}
+                | {f"alpha_{k}": alpha for k, alpha in enumerate(task.alpha, start=1)}
+                | {name: value for name, value in vars(optimiser).items() if name != "batches"}
                 | summaries.gain(limits)
                 | summaries.total_regret(regret[key])
             )
-    memory = pd.concat(
-        [
-            _read(paths.study_memory(prior, reset_every))
-            for prior in params.studies.memory.priors
-            for reset_every in params.studies.memory.reset_every
-        ],
-        ignore_index=True,
-    )
+    runs = product(studies.memory.priors, studies.memory.reset_every)
+    memory = pd.concat([_read(paths.study_memory(*run)) for run in runs], ignore_index=True)
     by_recipe = pd.DataFrame(recipes)
     return {
         paths.RECIPES: by_recipe,
@@ -88,7 +67,6 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    try:
-        return formats.read_table(path)
-    except FileNotFoundError:
-        raise ValueError(f"{path}: not found; run `make studies`") from None
+    if not path.exists():
+        raise ValueError(f"{path}: not found; run `make studies`")
+    return formats.read_table(path)

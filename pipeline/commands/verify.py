@@ -11,12 +11,11 @@ as what another seed changes. Every difference is named.
 
 import argparse
 import json
-import math
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +28,13 @@ from pipeline.files import formats
 from pipeline.params import loading
 from pipeline.runtime import transaction
 
+Numbers = dict[str, float]  # by dotted names, such as pixels.final.test_loss
+
 # How the paths of results begin that no network decides.
 EXACT = (
     "data/mnist",
-    *map(str, paths.INPAINTING_TASKS.values()),
     "reports/data",
-    str(paths.ATTAINABLE),
-    str(paths.BOUNDS),
+    *map(str, [*paths.INPAINTING_TASKS.values(), paths.ATTAINABLE, paths.BOUNDS]),
 )
 # The same of results that name versions, or in which packages for drawing have a part.
 LOOSE = ("reports/figures", "reports/report.", "dvc.lock")
@@ -46,21 +45,23 @@ SEEDS, LEAST = 4, 0.001
 BANDS = {"pixels": 0.03, "rollout": 0.05, "inpainting": 0.05, "meta": 0.003}
 
 
-def main(arguments: list[str]) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `main`."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--quick", action="store_true", help="the demo alone, minutes")
+    which.add_argument("--record", action="store_true", help="write reports/demo.json")
+
+
+def main(quick: bool = False, record: bool = False) -> None:
     """The command: a line for each difference; a status that is not zero if one fails.
 
     Raises:
         ValueError: if a program that it runs fails.
     """
-    parser = argparse.ArgumentParser("python -m pipeline verify", description=__doc__)
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--quick", action="store_true", help="the demo alone, minutes")
-    which.add_argument("--record", action="store_true", help="write reports/demo.json")
-    given = parser.parse_args(arguments)
     try:
-        if given.record:
-            return record()
-        differences = list(quick() if given.quick else full())
+        if record:
+            return record_demo()
+        differences = list(judge_demo() if quick else judge_graph())
     except subprocess.CalledProcessError as error:
         raise ValueError(str(error)) from None
     for failed, text in differences:
@@ -70,7 +71,7 @@ def main(arguments: list[str]) -> None:
     print("verified" if differences else "verified: every byte is the same")
 
 
-def full() -> Iterator[tuple[bool, str]]:
+def judge_graph() -> Iterator[tuple[bool, str]]:
     """Run the last commit's graph in a clone, and compare with what is committed."""
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder)
@@ -80,26 +81,25 @@ def full() -> Iterator[tuple[bool, str]]:
             (clone / paths.TFDS_CACHE.parent).mkdir(exist_ok=True)
             (clone / paths.TFDS_CACHE).symlink_to(paths.TFDS_CACHE.resolve())
         sums, expected = results(clone)
-        run_graph(clone)
-        changed, found = results(clone)
+        changed, found = run_graph(clone)
         git = ["git", "status", "--porcelain", "--untracked-files=all"]
         status = subprocess.check_output(git, cwd=clone, text=True)
     # Git does not have data/, but dvc.lock has its sums.
-    files = {path for path in differing(sums, changed) if path.startswith("data/")}
+    files = {path for path, _ in sums.items() ^ changed.items() if path.startswith("data/")}
     files |= {line[3:] for line in status.splitlines()}
     bands = {name: BANDS[name.split(".")[0]] for name in expected}
     yield from compare(files, expected, found, bands)
 
 
-def quick() -> Iterator[tuple[bool, str]]:
+def judge_demo() -> Iterator[tuple[bool, str]]:
     """Run the demo and compare with reports/demo.json."""
     expected = json.loads(paths.DEMO.read_text(encoding="utf-8"))
     sums, found = run_demo()
-    files = differing(expected["sums"], sums)
+    files = {path for path, _ in expected["sums"].items() ^ sums.items()}
     yield from compare(files, expected["metrics"], found, expected["bands"])
 
 
-def record() -> None:
+def record_demo() -> None:
     """Write reports/demo.json: the demo's results, and how far other seeds take them."""
     first = loading.load().seed
     runs = [run_demo({"seed": seed}) for seed in range(first, first + SEEDS)]
@@ -110,49 +110,36 @@ def record() -> None:
 
 
 def compare(
-    files: set[str],
-    expected: Mapping[str, float],
-    found: Mapping[str, float],
-    bands: Mapping[str, float],
+    files: set[str], expected: Numbers, found: Numbers, bands: Numbers
 ) -> Iterator[tuple[bool, str]]:
     """Whether it is a failure, and a text, for each difference of two runs.
 
-    Args:
-        files: results whose bytes differ, or that one of the runs lacks.
-        expected: the headline numbers by their dotted names.
-        found: the same of the other run.
-        bands: how far each may be off.
+    `files` differ in their bytes, or one of the runs lacks them. `bands` say how far each
+    headline number may be off.
     """
-    names = differing(expected, found)
+    numbers = pd.DataFrame({"one": expected, "other": found, "band": bands})
+    changed = numbers[numbers.one != numbers.other].fillna({"band": 0})
     # With equal numbers the processor is of the same kind, and all bytes must be equal.
-    exact = EXACT if names else ("",)
+    exact = EXACT if len(changed) else ("",)
     for path in sorted(files):
         failed = path.startswith(exact) and not path.startswith(LOOSE)
         yield failed, f"{path}: differs" + failed * ", but must be the same"
-    for name in sorted(names):
-        one, other = expected.get(name, math.nan), found.get(name, math.nan)
-        band = bands.get(name, 0)
+    for name, one, other, band in changed.sort_index().itertuples():
         # Written so that NaN fails, also that of a number which one run lacks.
         inside = abs(one - other) <= band
         where = "within" if inside else "beyond"
         yield not inside, f"{name}: {other:g} instead of {one:g}, {where} the band {band:g}"
 
 
-def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
-    """The keys whose values differ, or that are missing on one side."""
-    return {key for key, _ in before.items() ^ after.items()}
-
-
-def run_demo(*changes: dict[str, Any]) -> tuple[dict[str, str], dict[str, float]]:
+def run_demo(*changes: dict[str, Any]) -> tuple[dict[str, str], Numbers]:
     """The results of the demo, with its own parameters or other ones."""
     with tempfile.TemporaryDirectory() as folder:
         demo.prepare(Path(folder), YAML(typ="safe").load(demo.CHANGES), *changes)
-        run_graph(Path(folder))
-        return results(Path(folder))
+        return run_graph(Path(folder))
 
 
-def run_graph(folder: Path) -> None:
-    """Run every stage, also where a shared cache has its results."""
+def run_graph(folder: Path) -> tuple[dict[str, str], Numbers]:
+    """The results of every stage, which runs also where a shared cache has them."""
     environment = os.environ | {
         # The stages' `python` is this one.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
@@ -160,10 +147,11 @@ def run_graph(folder: Path) -> None:
     }
     dvc = [sys.executable, "-m", "dvc", "repro", "--force"]
     subprocess.run(dvc, cwd=folder, check=True, env=environment)
+    return results(folder)
 
 
-def results(folder: Path) -> tuple[dict[str, str], dict[str, float]]:
-    """DVC's sum of every output, and the headline numbers by their dotted names."""
+def results(folder: Path) -> tuple[dict[str, str], Numbers]:
+    """DVC's sum of every output, and the headline numbers."""
     stages = YAML(typ="safe").load(folder / "dvc.lock")["stages"].values()
     sums = {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
     numbers = json.loads((folder / paths.METRICS).read_text(encoding="utf-8"))

@@ -2,17 +2,12 @@
 
 A step of the recurrent loop is small: 128 rows of 32 units. Therefore
 
-- `_gru` runs a block of steps with TensorFlow's own fused cell (GRUBlockCell), which is one
-  operation instead of a dozen, and goes back with that cell's gradient; the gradients of
-  the weights are products over the whole block;
-- `logits` loops over blocks and computes the fully connected layers and their gradients
-  while a block is in the cache; `stepper` computes one step, for callers that feed the
-  network its own predictions;
-- `_distinct` finds images that are equal up to the end of a block, as nearly all are in
-  their first rows; equal images are computed once;
+- `_gru` runs a block of steps with TensorFlow's own fused cell (GRUBlockCell), one operation
+  instead of a dozen; the gradients of the weights are products over the whole block;
+- `logits` computes the fully connected layers and their gradients while a block is in the
+  cache, and images that are equal up to the end of a block once: in their first rows nearly
+  all are;
 - `_fold` multiplies out fully connected layers without an activation between them;
-- `_by_gate` makes the bias the weight of an input that is always one, so that its
-  gradient comes with that of the other weights;
 - `in_parts` cuts a batch into parts that run side by side, one thread for each.
 
 The numbers differ from those of the stock layers by rounding only: both are equally close
@@ -20,7 +15,8 @@ to the same computation in double precision.
 """
 
 import functools
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -73,8 +69,7 @@ def _as_built(layer: keras.layers.Layer) -> bool:
 def logits(model: keras.Model, symbols: tf.Tensor) -> tf.Tensor:
     """Logits (batch, time, L) of each of the symbols (batch, time) given those before.
 
-    The same as `network.logits`, which it calls for unsupported models. With one channel,
-    symbols are 0 or 1.
+    The same as `network.logits`, which it calls for unsupported models.
     """
     if unsupported_reason(model):
         return network.logits(model, symbols)
@@ -105,12 +100,7 @@ def logits(model: keras.Model, symbols: tf.Tensor) -> tf.Tensor:
         lambda number, *_: number < count,
         advance,
         (0, h, row, predicted),
-        shape_invariants=(
-            tf.TensorShape([]),
-            tf.TensorShape([None, units]),
-            row.shape,
-            None,
-        ),
+        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, units]), row.shape, None),
     )
     by_time = tf.reshape(predicted.concat(), [count * BLOCK, batch, width])
     return tf.transpose(by_time[: tf.shape(symbols)[1]], [1, 0, 2])
@@ -124,11 +114,11 @@ def stepper(model: keras.Model) -> Callable[[tf.Tensor, list], tuple[tf.Tensor, 
     if unsupported_reason(model):
         return functools.partial(network.step, model)
     recurrent, *others = model.layers[1:]
-    cell, outputs = _cell(*_by_gate(recurrent.cell)), _outputs(others)
+    weights, outputs = _of_cell(*_by_gate(recurrent.cell)), _outputs(others)
 
     def step(elements: tf.Tensor, state: list) -> tuple[tf.Tensor, list]:
         [[h]] = state
-        *_, h = cell(_with_one(elements), h)
+        *_, h = tf.raw_ops.GRUBlockCell(x=_with_one(elements), h_prev=h, **weights)
         return _head(outputs, h), [[h]]
 
     return step
@@ -153,8 +143,9 @@ def _with_one(elements: tf.Tensor) -> tf.Tensor:
 def _by_gate(cell: keras.layers.GRUCell) -> tuple[tf.Tensor, tf.Tensor]:
     """Weights as `_gru` takes them: of the gates (reset, update), and of the candidate.
 
-    Their rows belong to the input, the bias and the state. Keras orders the gates update,
-    reset, candidate.
+    Their rows belong to the input, the bias and the state. The bias is the weight of an input
+    that is always one, so that its gradient comes with that of the other weights. Keras orders
+    the gates update, reset, candidate.
     """
     bias = tf.convert_to_tensor(cell.bias)[tf.newaxis]
     joined = tf.concat([cell.kernel, bias, cell.recurrent_kernel], axis=0)
@@ -186,22 +177,16 @@ def _distinct(block: tf.Tensor, row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         each image, (batch).
     """
     pixels = tf.cast(block[..., 0], tf.int64)
-    before = tf.cast(row, tf.int64)
     number = tf.tensordot(2 ** tf.range(BLOCK, dtype=tf.int64), pixels, 1)
-    values, after = tf.unique(before * 2**BLOCK + number)
+    values, after = tf.unique(tf.cast(row, tf.int64) * 2**BLOCK + number)
     order = tf.range(tf.size(row))
     return tf.math.unsorted_segment_min(order, after, tf.size(values)), after
 
 
-def _cell(w_gates: tf.Tensor, w_candidate: tf.Tensor) -> Callable[..., tuple]:
-    """One step from (x, h) to (r, u, c, h'), the equations of `_gru`."""
-    units = w_candidate.shape[1]
-    none = {"b_ru": tf.zeros([2 * units]), "b_c": tf.zeros([units])}
-
-    def step(x: tf.Tensor, h: tf.Tensor) -> tuple:
-        return tf.raw_ops.GRUBlockCell(x=x, h_prev=h, w_ru=w_gates, w_c=w_candidate, **none)
-
-    return step
+def _of_cell(w_gates: tf.Tensor, w_candidate: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The weights under the names of TensorFlow's cell, without its own biases."""
+    biases = {"b_ru": tf.zeros([w_gates.shape[1]]), "b_c": tf.zeros([w_candidate.shape[1]])}
+    return {"w_ru": w_gates, "w_c": w_candidate} | biases
 
 
 @tf.custom_gradient
@@ -223,9 +208,9 @@ def _gru(elements, h, w_gates, w_candidate):
     Source: Cho et al. 2014, Learning phrase representations using RNN encoder-decoder,
     eqs. 5 to 8.
     """
-    step, steps, states = _cell(w_gates, w_candidate), [], [h]
+    weights, steps, states = _of_cell(w_gates, w_candidate), [], [h]
     for x in tf.unstack(elements, BLOCK):
-        *gates, h = step(x, states[-1])
+        *gates, h = tf.raw_ops.GRUBlockCell(x=x, h_prev=h, **weights)
         steps.append(gates)
         states.append(h)
     all_states = tf.stack(states)
@@ -234,30 +219,19 @@ def _gru(elements, h, w_gates, w_candidate):
     h_prev, r, u, c = all_states[:-1], *map(tf.stack, zip(*steps))
 
     def gradient(d_states, d_h):
+        weights = _of_cell(w_gates, w_candidate)
         d_gates: list[tf.Tensor] = []
         d_candidate: list[tf.Tensor] = []
         by_step = [tf.unstack(values, BLOCK) for values in (elements, h_prev, r, u, c, d_states)]
         for x_t, h_t, r_t, u_t, c_t, d_state in reversed([*zip(*by_step)]):
             _, d_h, of_candidate, of_gates = tf.raw_ops.GRUBlockCellGrad(
-                x=x_t,
-                h_prev=h_t,
-                r=r_t,
-                u=u_t,
-                c=c_t,
-                d_h=d_h + d_state,
-                w_ru=w_gates,
-                w_c=w_candidate,
-                b_ru=tf.zeros([w_gates.shape[1]]),
-                b_c=tf.zeros([w_candidate.shape[1]]),
+                x=x_t, h_prev=h_t, r=r_t, u=u_t, c=c_t, d_h=d_h + d_state, **weights
             )
             d_gates.insert(0, of_gates)
             d_candidate.insert(0, of_candidate)
-        return (
-            None,
-            d_h,
-            _products((elements, h_prev), tf.stack(d_gates)),
-            _products((elements, r * h_prev), tf.stack(d_candidate)),
-        )
+        d_w_gates = _products((elements, h_prev), tf.stack(d_gates))
+        d_w_candidate = _products((elements, r * h_prev), tf.stack(d_candidate))
+        return None, d_h, d_w_gates, d_w_candidate
 
     return (all_states[1:], h), gradient
 
@@ -265,43 +239,25 @@ def _gru(elements, h, w_gates, w_candidate):
 def _products(inputs: tuple[tf.Tensor, ...], d_outputs: tf.Tensor) -> tf.Tensor:
     """Gradient of the weights W in [inputs] W, summed over time and batch."""
     flat = tf.reshape(d_outputs, [-1, d_outputs.shape[-1]])
-    return tf.concat(
-        [
-            tf.matmul(tf.reshape(values, [-1, values.shape[-1]]), flat, transpose_a=True)
-            for values in inputs
-        ],
-        axis=0,
-    )
+    rows = [tf.reshape(values, [-1, values.shape[-1]]) for values in inputs]
+    return tf.concat([tf.matmul(own, flat, transpose_a=True) for own in rows], axis=0)
 
 
 def _outputs(layers: list[keras.layers.Layer]) -> list[Affine | None]:
-    """The layers after the recurrent one: affine maps, and None for each ReLU."""
-    return [_fold(run) if run else None for run in _between_activations(layers)]
+    """The layers after the recurrent one: affine maps, and None for each ReLU between them."""
+    runs = itertools.groupby(layers, lambda layer: isinstance(layer, keras.layers.ReLU))
+    return [None if is_relu else _fold([*run]) for is_relu, run in runs]
 
 
 def _head(outputs: list[Affine | None], states: tf.Tensor) -> tf.Tensor:
     """Logits (rows, L) of states (rows, units)."""
     for affine in outputs:
-        if affine:
+        if affine is None:
+            states = tf.nn.relu(states)
+        else:
             kernel, bias = affine
             states = tf.matmul(states, kernel) + bias
-        else:
-            states = tf.nn.relu(states)
     return states
-
-
-def _between_activations(layers: list[keras.layers.Layer]) -> Iterator[list]:
-    """Runs of fully connected layers, and an empty list for each ReLU between them."""
-    run: list[keras.layers.Layer] = []
-    for layer in layers:
-        if isinstance(layer, keras.layers.ReLU):
-            if run:
-                yield run
-            yield []
-            run = []
-        else:
-            run.append(layer)
-    yield run
 
 
 def _fold(layers: list[keras.layers.Dense]) -> Affine:

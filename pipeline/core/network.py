@@ -5,7 +5,6 @@ below is the only place that implements this: all callers pass unshifted sequenc
 """
 
 import functools
-from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -39,14 +38,16 @@ def build(
         channels: size of an input element: 1 for pixels, K for one-hot symbols.
         logits: outputs per step: 1 for a binary pixel, K for K symbols.
         cell: "gru" or "lstm".
-        units: hidden units of each recurrent layer, first to last.
-        dense: units of each fully connected hidden layer, first to last.
-        seed: seeds the initial weights, independently for each matrix.
-        name: name of the model.
+        units: hidden units of each recurrent layer.
+        dense: units of each fully connected hidden layer.
+        seed: of the initial weights, independent for each matrix.
+        name: of the model.
 
     Returns:
         A model from shifted elements (batch, time, channels) to (batch, time, logits).
     """
+    layers = keras.layers
+    recurrent = functools.partial(layers.GRU, reset_after=False) if cell == "gru" else layers.LSTM
     # One number for each matrix; the initialisers keep no state, so nothing is global.
     seeds = iter(seed.generate_state(2 * len(units) + len(dense) + 1).tolist())
 
@@ -56,7 +57,7 @@ def build(
     inputs = keras.Input((None, channels), name="shifted")
     hidden = inputs
     for number, width in enumerate(units):
-        layer = _recurrent_layer(cell)(
+        layer = recurrent(
             width,
             return_sequences=True,
             kernel_initializer=glorot(),
@@ -68,29 +69,17 @@ def build(
             # Keras orders the gates update, reset, candidate.
             layer.cell.bias.assign(np.repeat([1.0, 1.0, 0.0], width))
     for number, width in enumerate(dense):
-        hidden = keras.layers.ReLU(name=f"relu_{number}")(hidden)
-        hidden = keras.layers.Dense(width, kernel_initializer=glorot(), name=f"dense_{number}")(
-            hidden
-        )
-    outputs = keras.layers.Dense(logits, kernel_initializer=glorot(), name="logits")(hidden)
+        hidden = layers.ReLU(name=f"relu_{number}")(hidden)
+        layer = layers.Dense(width, kernel_initializer=glorot(), name=f"dense_{number}")
+        hidden = layer(hidden)
+    outputs = layers.Dense(logits, kernel_initializer=glorot(), name="logits")(hidden)
     return keras.Model(inputs, outputs, name=name)
 
 
-def _recurrent_layer(cell: str) -> Callable[..., keras.layers.RNN]:
-    if cell == "gru":
-        return functools.partial(keras.layers.GRU, reset_after=False)
-    return keras.layers.LSTM
-
-
 def encode(symbols: tf.Tensor | np.ndarray, channels: int) -> tf.Tensor:
-    """Symbols as the network sees them: a pixel as its value, a character as one-hot.
+    """Symbols 0 .. K-1 as the network sees them, (..., channels) float32.
 
-    Args:
-        symbols: (...) integers in 0 .. K-1.
-        channels: 1 for pixels, K for one-hot.
-
-    Returns:
-        (..., channels) float32.
+    A pixel (one channel) is its value, a character (K channels) is one-hot.
     """
     if channels == 1:
         return tf.cast(symbols, tf.float32)[..., tf.newaxis]
@@ -98,14 +87,7 @@ def encode(symbols: tf.Tensor | np.ndarray, channels: int) -> tf.Tensor:
 
 
 def shift(elements: tf.Tensor) -> tf.Tensor:
-    """The network's input at t: the element at t - 1, and zeros at t = 0.
-
-    Args:
-        elements: (batch, time, channels) float32.
-
-    Returns:
-        Same shape and dtype.
-    """
+    """The network's input (batch, time, channels) at t: the element at t - 1, zeros at t = 0."""
     return tf.pad(elements[:, :-1], [[0, 0], [1, 0], [0, 0]])
 
 
@@ -116,19 +98,15 @@ def logits(model: keras.Model, symbols: tf.Tensor | np.ndarray) -> tf.Tensor:
 
 def initial_state(model: keras.Model, batch: int | tf.Tensor) -> list:
     """The state before the first element: zeros for each recurrent layer."""
-    return [layer.cell.get_initial_state(batch) for layer in _recurrent(model)]
+    recurrent = [layer for layer in model.layers if isinstance(layer, keras.layers.RNN)]
+    return [layer.cell.get_initial_state(batch) for layer in recurrent]
 
 
 def step(model: keras.Model, elements: tf.Tensor, state: list) -> tuple[tf.Tensor, list]:
-    """Advance the network by one element, carrying its state.
+    """Advance the network by one element (batch, channels).
 
-    Args:
-        model: from `build`, or one loaded from a file.
-        elements: (batch, channels) float32, the element before the one to be predicted.
-        state: as returned by `initial_state` or by the step before.
-
-    Returns:
-        Logits (batch, L) of the next element, and the new state.
+    `state` is that of `initial_state` or of the step before. Returns logits (batch, L) of the
+    next element, and the new state.
     """
     after: list = []
     for layer in model.layers[1:]:
@@ -138,7 +116,3 @@ def step(model: keras.Model, elements: tf.Tensor, state: list) -> tuple[tf.Tenso
         else:
             elements = layer(elements)
     return elements, after
-
-
-def _recurrent(model: keras.Model) -> list[keras.layers.RNN]:
-    return [layer for layer in model.layers if isinstance(layer, keras.layers.RNN)]

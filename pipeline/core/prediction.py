@@ -21,25 +21,17 @@ ELEMENTS = 784_000
 def log_p_next(model: keras.Model, symbols: UInt8[np.ndarray, "N T"]) -> Float[np.ndarray, "N T K"]:
     """Log probability of each possible symbol at t given the symbols before t.
 
-    The same form as that of an exact predictor.
-
-    Args:
-        model: from `network.build`, or one loaded from a file.
-        symbols: values 0 .. K-1.
-
-    Returns:
-        float32, natural logarithms; K = 2 for a network with one logit.
+    The same form as that of an exact predictor; float32. K = 2 for a network with one logit.
     """
     if not len(symbols):  # Keras' LSTM would not take them
         return np.empty((*symbols.shape, max(2, model.output_shape[-1])), np.float32)
     logits, rows = _logits(model), _rows(model, symbols.shape[1])
-    chunks = (symbols[start : start + rows] for start in range(0, len(symbols), rows))
-    return np.concatenate(
-        parallel.side_by_side(
-            lambda chunk: scores.log_p_from_logits(logits(tf.constant(chunk)).numpy()),
-            chunks,
-        )
-    )
+
+    def predict(start: int) -> np.ndarray:
+        chunk = tf.constant(symbols[start : start + rows])
+        return scores.log_p_from_logits(logits(chunk).numpy())
+
+    return np.concatenate(parallel.side_by_side(predict, range(0, len(symbols), rows)))
 
 
 def _rows(model: keras.Model, steps: int) -> int:
@@ -55,9 +47,8 @@ def _rows(model: keras.Model, steps: int) -> int:
 @functools.lru_cache(parallel.COMPILED)
 def _logits(model: keras.Model):
     # AutoGraph would look for loops and branches, and there are none for it.
-    return tf.function(
-        functools.partial(fused.logits, model), autograph=False, reduce_retracing=True
-    )
+    logits = functools.partial(fused.logits, model)
+    return tf.function(logits, autograph=False, reduce_retracing=True)
 
 
 def hidden_states(
@@ -93,13 +84,7 @@ def generate(
     A free value is one if p(x_t = 1 | values read and generated before) > u_t, else zero.
     With u uniform on [0, 1) this draws from the network; with u = 1/2 it takes the more
     probable value, and zero in a tie (argmax). In a rollout, everything is free from some
-    step on.
-
-    Args:
-        model: a network with one logit.
-        sequences: the values to read where nothing is free, and to score everywhere.
-        free: whether the network generates the value, or reads it.
-        uniform: the numbers u; they matter at free steps only.
+    step on. `sequences` are read where nothing is free, and scored everywhere.
     """
     run, (_, samples, steps) = _generate(model), sequences.shape
     values = np.empty(sequences.shape, np.uint8)
@@ -129,23 +114,13 @@ def rollout(
 ) -> Generated:
     """Continue binary sequences, whose last `unknown` values are free; see `generate`.
 
-    Args:
-        model: a network with one logit.
-        sequences: the known values, and then the true ones.
-        uniform: the numbers u, one row for each continuation.
-
-    Returns:
-        Values and nats of the unknown steps only, (N, samples, unknown).
+    The result has the unknown steps only, (N, samples, unknown).
     """
-    samples, unknown = uniform.shape[1:]
-    first = sequences.shape[1] - unknown
-    shape = (len(sequences), samples, sequences.shape[1])
-    found = generate(
-        model,
-        np.broadcast_to(sequences[:, None], shape),
-        np.broadcast_to(np.arange(shape[2]) >= first, shape),
-        np.pad(uniform, ((0, 0), (0, 0), (first, 0))),
-    )
+    first = sequences.shape[1] - uniform.shape[2]
+    uniform = np.pad(uniform, ((0, 0), (0, 0), (first, 0)))
+    own = np.broadcast_to(sequences[:, None], uniform.shape)
+    free = np.broadcast_to(np.arange(uniform.shape[2]) >= first, uniform.shape)
+    found = generate(model, own, free, uniform)
     return Generated(found.values[..., first:], found.nats[..., first:])
 
 

@@ -32,14 +32,7 @@ def estimate(values: Float[np.ndarray, "N"] | Bool[np.ndarray, "N"]) -> Estimate
 
 
 def estimates(values: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Mean and standard error of each quantity, as a row of a table.
-
-    Args:
-        values: N independent values of each.
-
-    Returns:
-        name: its mean, name_se: its standard error.
-    """
+    """A row of a table: the mean of each quantity, and its standard error as name_se."""
     row: dict[str, float] = {}
     for name, own in values.items():
         row[name], row[f"{name}_se"] = estimate(own)
@@ -61,9 +54,7 @@ def evaluate(log_p: Float[np.ndarray, "N T K"], symbols: Integer[np.ndarray, "N 
     )
 
 
-def log_p_from_logits(
-    logits: Float[np.ndarray, "*batch L"],
-) -> Float[np.ndarray, "*batch K"]:
+def log_p_from_logits(logits: Float[np.ndarray, "*batch L"]) -> Float[np.ndarray, "*batch K"]:
     """Normalised log probabilities of a network's outputs.
 
     One logit is the log-odds of symbol 1 of two: log p(1) = -log(1 + exp(-logit)), which

@@ -49,12 +49,10 @@ def schedule(
 class Trainer:
     """A model with its Adam optimizer and one compiled step (Kingma and Ba 2015, ICLR).
 
-    Args:
-        model: from `network.build`.
-        learning_rate: a number, or one of Keras' schedules.
-        clip_norm: longer gradients are cut to this Euclidean norm over all weights; None
-            for no limit. Source: Pascanu et al. 2013, On the difficulty of training
-            recurrent neural networks, algorithm 1.
+    Gradients longer than `clip_norm`, in Euclidean norm over all weights, are cut to it.
+
+    Source: Pascanu et al. 2013, On the difficulty of training recurrent neural networks,
+    algorithm 1.
     """
 
     def __init__(
@@ -106,16 +104,9 @@ class Trainer:
     def steps(
         self, batches: Iterable[np.ndarray], total: int, label: str, done: int = 0
     ) -> Iterator[int]:
-        """One step for each batch (batch, time), with a progress bar.
+        """One step for each remaining batch (batch, time); yields the number done so far.
 
-        Args:
-            batches: the remaining ones.
-            total: their number, including those done before.
-            label: of the bar.
-            done: the number done before.
-
-        Yields:
-            The number done so far, after each.
+        `total` and the progress bar include those that were `done` before.
 
         Raises:
             ValueError: if the loss is not finite; names label and batch.

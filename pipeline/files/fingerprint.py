@@ -18,8 +18,7 @@ from pipeline.runtime import versions
 
 TOP = Path(__file__).parents[2]
 # The folders that decide bytes: the dependencies on code of the stage `report` in dvc.yaml.
-CODE = ("core", "files", "meta", "pixels", "probes", "report", "stages")
-SUFFIXES = (".jinja", ".py")
+CODE = ("core", "figures", "files", "meta", "pixels", "probes", "report", "stages", "tables")
 DIGITS = 16
 
 
@@ -29,11 +28,11 @@ def fingerprint(params: sections.Params) -> str:
         path.relative_to(TOP).as_posix(): path.read_bytes()
         for folder in CODE
         for path in (TOP / "pipeline" / folder).rglob("*")
-        if path.suffix in SUFFIXES
+        if path.suffix in (".jinja", ".py")
     }
-    contents[versions.PINNED.name] = (TOP / versions.PINNED).read_bytes()
-    values = json.dumps(sections.values(params), sort_keys=True, separators=(",", ":"))
+    values = json.dumps(params.model_dump(), sort_keys=True, separators=(",", ":"))
     contents["params.json"] = values.encode()
+    contents[versions.PINNED.name] = (TOP / versions.PINNED).read_bytes()
     lines = [f"{_digits(contents[name])}  {name}\n" for name in sorted(contents)]
     return _digits("".join(lines).encode())[:DIGITS]
 

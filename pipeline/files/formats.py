@@ -7,7 +7,6 @@ columns decide which are text, so that a snapshot named 0 stays "0".
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +18,10 @@ from pipeline.runtime import checks
 from pipeline.runtime.process import first_line
 
 # Columns of text, in all tables; every other column holds numbers.
-TEXT = frozenset(
-    {
-        "digit",
-        "masks",
-        "method",
-        "model",
-        "position",
-        "predictor",
-        "prior",
-        "quantity",
-        "recipe",
-        "schedule",
-        "sequences",
-        "snapshot",
-        "split",
-        "strategy",
-        "task",
-        "unit",
-        "verdict",
-    }
+TEXT = (
+    {"digit", "masks", "method", "predictor", "snapshot", "split", "strategy", "task"}
+    | {"model", "position", "prior", "recipe", "schedule", "sequences"}
+    | {"quantity", "unit", "verdict"}
 )
 
 # Columns that may have empty cells, besides standard errors (`*_se`): one value has none.
@@ -69,24 +52,46 @@ REGENERATE = "delete it and .dvc/cache, and run `dvc repro` to regenerate it"
 def encode(path: Path, content: Any) -> bytes:
     """The bytes of a file; its suffix says how. Bytes (of a network) stay as they are.
 
+    Tables are CSV, with 6 significant digits and empty cells for NaN. JSON has sorted keys,
+    and 6 decimals.
+
     Raises:
         ValueError: if the content breaks a rule of its format.
     """
-    return content if isinstance(content, bytes) else ENCODERS[path.suffix](path, content)
+    file = io.BytesIO()
+    match path.suffix:
+        case _ if isinstance(content, bytes):
+            return content
+        case ".csv":
+            _check_table(path, content)
+            content.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
+        case ".json":
+            rounded = json.loads(json.dumps(content, allow_nan=False), parse_float=_rounded)
+            file.write(f"{json.dumps(rounded, indent=2, sort_keys=True)}\n".encode())
+        case ".npy":
+            checks.require_finite(path, content, log_scale=True)
+            np.save(file, content, allow_pickle=False)
+        case ".npz":
+            for array in content.values():
+                checks.require_finite(path, array, log_scale=True)
+            np.savez_compressed(file, allow_pickle=False, **content)
+        case ".html" | ".md":
+            file.write(content.encode())
+        case other:
+            raise ValueError(f"{path}: no format has the suffix {other!r}")
+    return file.getvalue()
 
 
-def _encode_table(path: Path, table: pd.DataFrame) -> bytes:
-    """CSV under a header; floats with 6 significant digits, NaN as an empty cell."""
-    _check_table(path, table)
-    return table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
+def _rounded(digits: str) -> float:
+    return round(float(digits), 6)
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """A table with typed columns; an empty cell among numbers is NaN.
 
     Raises:
-        FileNotFoundError: if there is no such file.
         ValueError: if it is not a whole table, or a cell has the wrong type.
+        OSError: if it cannot be read.
     """
     content = read_bytes(path)
     try:
@@ -106,12 +111,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def _check_structure(content: bytes) -> None:
-    """Check what pandas would repair silently, with empty cells or other names.
-
-    Raises:
-        ValueError: if rows differ in length, two columns have the same name, or the last
-            line is cut off.
-    """
+    """Check what pandas would repair silently, with empty cells or other names."""
     text = content.decode()
     if not text.endswith("\n"):
         raise ValueError("its last line is cut off")
@@ -124,11 +124,7 @@ def _check_structure(content: bytes) -> None:
 
 
 def _check_table(path: Path, table: pd.DataFrame) -> None:
-    """Check the types of all columns, and that only those of EMPTY have empty cells.
-
-    Raises:
-        ValueError: if a column breaks a rule; names it, and the row.
-    """
+    """Check the types of all columns, and that only those of EMPTY have empty cells."""
     if table.empty:
         raise ValueError(f"{path}: got no row; expected at least one")
     for column, values in table.items():
@@ -145,39 +141,12 @@ def _check_table(path: Path, table: pd.DataFrame) -> None:
             raise ValueError(f"{path}: row {row + 1}, {column}: got {values.iloc[row]!r}")
 
 
-def _encode_json(path: Path, content: Mapping) -> bytes:
-    """JSON with sorted keys, and floats rounded to 6 decimals."""
-
-    def rounded(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: rounded(inner) for key, inner in value.items()}
-        return round(value, 6) if isinstance(value, float) else value
-
-    text = json.dumps(rounded(content), indent=2, sort_keys=True, allow_nan=False)
-    return f"{text}\n".encode()
-
-
-def _encode_array(path: Path, array: np.ndarray) -> bytes:
-    checks.require_log_scale(path, array)
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=False)
-    return file.getvalue()
-
-
-def _encode_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> bytes:
-    for array in arrays.values():
-        checks.require_log_scale(path, array)
-    file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **arrays)
-    return file.getvalue()
-
-
 def read_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
     """Named arrays from .npz: those asked for, or all.
 
     Raises:
-        FileNotFoundError: if there is no such file.
         ValueError: if the file is damaged or something else, or an array is missing.
+        OSError: if it cannot be read.
     """
     content = read_bytes(path)
     try:
@@ -188,38 +157,21 @@ def read_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
                 raise ValueError("its list of arrays is damaged")
             return {name: archive[name] for name in names or archive.files}
     except Exception as error:  # whatever NumPy and zipfile raise for other files
-        raise ValueError(
-            f"{path}: not a whole .npz file ({first_line(error)}); {REGENERATE}"
-        ) from None
+        reason = first_line(error)
+        raise ValueError(f"{path}: not a whole .npz file ({reason}); {REGENERATE}") from None
 
 
 def read_bytes(path: Path) -> bytes:
     """The content of a file.
 
     Raises:
-        FileNotFoundError: if there is no such file.
         OSError: if it cannot be read.
     """
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise FileNotFoundError(
-            f"{path}: not found; if it is a result, `dvc repro` makes it"
-        ) from None
+        reason = "not found; if it is a result, `dvc repro` makes it"
+        raise FileNotFoundError(f"{path}: {reason}") from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise OSError(f"{path}: cannot be read: {reason}") from None
-
-
-def _encode_text(path: Path, text: str) -> bytes:
-    return text.encode()
-
-
-ENCODERS: dict[str, Callable[[Path, Any], bytes]] = {
-    ".csv": _encode_table,
-    ".html": _encode_text,
-    ".json": _encode_json,
-    ".md": _encode_text,
-    ".npy": _encode_array,
-    ".npz": _encode_arrays,
-}

@@ -75,11 +75,7 @@ def read(path: Path) -> Any:
 
 
 def _refuse_code(part: dict) -> dict:
-    """Refuse a part of a configuration that is not Keras' own; Lambda layers Keras refuses.
-
-    Raises:
-        ValueError: if it names another module.
-    """
+    """Refuse a part of a configuration that is not Keras' own; Lambda layers Keras refuses."""
     module = str(part.get("module") or "keras")
     if module.split(".")[0] != "keras":
         raise ValueError(f"it asks for code of the module {module:.60}")
@@ -88,6 +84,12 @@ def _refuse_code(part: dict) -> dict:
 
 def _without_chance(saved: bytes) -> bytes:
     """A .keras file without the dates and memory addresses that Keras writes into it."""
+    order: dict[str, int] = {}
+
+    def number(match: re.Match) -> str:
+        """Numbers in order of appearance, for memory addresses."""
+        return f'"shared_object_id": {order.setdefault(match[1], len(order))}'
+
     rewritten = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(saved)) as archive,
@@ -99,17 +101,8 @@ def _without_chance(saved: bytes) -> bytes:
                 metadata = json.loads(content) | {"date_saved": "1980-01-01@00:00:00"}
                 content = json.dumps(metadata).encode()
             elif name == "config.json":
-                content = _number_objects(content)
+                config = content.decode()
+                content = re.sub(r'"shared_object_id": (\d+)', number, config).encode()
             # A ZipInfo made by hand is dated 1980 and keeps no attributes.
             again.writestr(zipfile.ZipInfo(name), content)
     return rewritten.getvalue()
-
-
-def _number_objects(config: bytes) -> bytes:
-    """A configuration whose objects have numbers in order of appearance, not addresses."""
-    order: dict[str, int] = {}
-
-    def number(match: re.Match) -> str:
-        return f'"shared_object_id": {order.setdefault(match[1], len(order))}'
-
-    return re.sub(r'"shared_object_id": (\d+)', number, config.decode()).encode()

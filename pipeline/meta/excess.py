@@ -15,10 +15,7 @@ def losses(
 ) -> dict[str, float]:
     """Cross-entropy in nats and accuracy of a predictor, per character.
 
-    Args:
-        predict: learned or exact.
-        sequences: sets of characters (N, T), such as `train` and `test`.
-        prefix: of the names {prefix}{set}_loss and {prefix}{set}_accuracy in the result.
+    They are {prefix}{set}_loss and {prefix}{set}_accuracy of each set of characters (N, T).
     """
     row = {}
     for name, characters in sequences.items():
@@ -81,12 +78,8 @@ def expected(
     """
     kl = scores.kl(exact, log_p)
     is_symbol = np.isneginf(exact[0, :, 0])
-    return scores.estimates(
-        {
-            "excess": kl[:, is_symbol].mean(axis=1),
-            "excess_per_character": kl.mean(axis=1),
-        }
-    )
+    per_symbol, per_character = kl[:, is_symbol].mean(axis=1), kl.mean(axis=1)
+    return scores.estimates({"excess": per_symbol, "excess_per_character": per_character})
 
 
 def regret(
@@ -97,12 +90,7 @@ def regret(
     """How far a predictor and the exact one are, at each step, from knowing p.
 
     The regret of q is KL(p || q) with the p that the period was drawn from, in nats: what
-    not knowing p costs at this step.
-
-    Args:
-        log_p: the predictor.
-        exact: the exact predictor.
-        known: the predictor that knows p.
+    not knowing p costs at this step. `known` is the predictor that knows p.
 
     Returns:
         For each step: regrets `network` and `exact`; `difference`, the predictor's less the
@@ -113,12 +101,8 @@ def regret(
     here we take the expectation over the next symbol instead of the symbol drawn.
     """
     own, best = scores.kl(known, log_p), scores.kl(known, exact)
-    columns = {
-        "network": own,
-        "exact": best,
-        "difference": own - best,
-        "cumulated": np.cumsum(own - best, axis=1),
-    }
+    columns = {"network": own, "exact": best, "difference": own - best}
+    columns |= {"cumulated": np.cumsum(own - best, axis=1)}
     return pd.DataFrame(
         {"step": step}
         | scores.estimates({name: values[:, step] for name, values in columns.items()})

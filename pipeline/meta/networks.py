@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,19 +11,11 @@ from pipeline.core import network, training
 from pipeline.meta.source import Source
 
 
-def build(
-    symbols: int,
-    cell: str,
-    units: tuple[int, ...],
-    dense: tuple[int, ...],
-    seed: np.random.SeedSequence,
-    name: str,
-) -> keras.Model:
-    """An untrained network for the reset and that many symbols; see `network.build`."""
-    k = symbols + 1
-    return network.build(
-        channels=k, logits=k, cell=cell, units=units, dense=dense, seed=seed, name=name
-    )
+def build(source: Source, layers: Any, seed: np.random.SeedSequence, name: str) -> keras.Model:
+    """An untrained network for a source; `layers` has `cell`, `units` and `dense`."""
+    k = source.symbols + 1
+    sizes = {"cell": layers.cell, "units": layers.units, "dense": layers.dense}
+    return network.build(channels=k, logits=k, **sizes, seed=seed, name=name)
 
 
 def trainer(
@@ -33,27 +26,13 @@ def trainer(
 
 
 def train(
-    trainer: training.Trainer,
-    source: Source,
-    *,
-    batches: int,
-    batch_size: int,
-    steps: int,
-    seed: np.random.SeedSequence,
-    done: int = 0,
+    trainer: training.Trainer, sequences: Iterator[np.ndarray], batches: int, done: int = 0
 ) -> Iterator[int]:
-    """Train on fresh sequences; yields the number of mini-batches done so far.
+    """Train on mini-batches of sequences; yields the number of mini-batches done so far.
 
-    Args:
-        trainer: from `trainer`.
-        source: of the sequences.
-        batches: number of mini-batches, those done before included.
-        batch_size: sequences in a mini-batch.
-        steps: characters in a sequence.
-        seed: of the sequences.
-        done: mini-batches that the trainer has seen before; they are drawn again and
-            skipped.
+    `sequences` begin with the first mini-batch. Those `done` before are skipped; the number
+    of `batches` includes them.
     """
     print(trainer.describe(), flush=True)
-    left = islice(source.batches(seed, batch_size, steps), done, batches)
+    left = islice(sequences, done, batches)
     yield from trainer.steps(left, batches, trainer.model.name, done)

@@ -25,9 +25,8 @@ MOST_COUNT_VECTORS = 100_000
 class Source:
     """Sequences with a new p ~ Dirichlet(alpha) in each period, and their exact predictor.
 
-    Args:
-        alpha: Dirichlet concentration of the symbols 1 .. K-1, all positive.
-        reset_every: characters in a period, the reset included.
+    `alpha` is of the symbols 1 .. K-1; a period has `reset_every` characters, the reset
+    included.
     """
 
     alpha: tuple[float, ...]
@@ -57,8 +56,7 @@ class Source:
         self, sequences: int, seed: np.random.SeedSequence, batch_size: int, steps: int
     ) -> UInt8[np.ndarray, "N T"]:
         """The first sequences of `batches`."""
-        needed = -(-sequences // batch_size)
-        some = islice(self.batches(seed, batch_size, steps), needed)
+        some = islice(self.batches(seed, batch_size, steps), -(-sequences // batch_size))
         return np.concatenate(list(some))[:sequences]
 
     def log_p_next(self, characters: UInt8[np.ndarray, "N T"]) -> Float[np.ndarray, "N T K"]:
@@ -66,12 +64,6 @@ class Source:
 
         p(x_t = k | x_<t) = (alpha_k + N_k) / (sum alpha + sum N), N counting the symbols
         since the last reset before t; at a reset the reset itself has probability one.
-
-        Args:
-            characters: 0 at each reset, 1 .. K-1 elsewhere.
-
-        Returns:
-            Natural logarithms, -inf where the probability is zero.
 
         Raises:
             ValueError: if the resets are not where `reset_every` says.
@@ -94,8 +86,7 @@ class Source:
         """Exact log predictive probability of each symbol, given that a symbol comes.
 
         Forgets at t = 0, `reset_every`, ..., whatever comes there, and counts no resets
-        elsewhere: the prediction of somebody who is sure of `reset_every`, also on
-        sequences with resets at other times.
+        elsewhere: it is sure of `reset_every`, also where resets come at other times.
         """
         return log_predictive(self.count(characters), self.alpha)
 
@@ -114,10 +105,8 @@ class Source:
 class KnownP:
     """Sequences with a given p, and the predictor that knows it.
 
-    Args:
-        p: probabilities of the symbols 1 .. K-1: one vector for all sequences and periods,
-            or one for each.
-        reset_every: characters in a period, the reset included.
+    p holds the probabilities of the symbols 1 .. K-1: one vector for all sequences and
+    periods, or one for each.
     """
 
     p: Float[np.ndarray, "*batch symbols"]
@@ -179,18 +168,16 @@ def count_vectors(total: int, symbols: int) -> Integer[np.ndarray, "vectors symb
     Raises:
         ValueError: if there are more than MOST_COUNT_VECTORS.
     """
-    # Stars and bars: the bars' places among stars and bars divide the stars.
     places = total + symbols - 1
-    if comb(places, symbols - 1) > MOST_COUNT_VECTORS:
+    ways = comb(places, total)
+    if ways > MOST_COUNT_VECTORS:
         raise ValueError(
-            f"counts: {symbols} symbols can be counted to {total} in "
-            f"{comb(places, symbols - 1):,} ways; allowed: up to {MOST_COUNT_VECTORS:,}; "
-            "choose fewer symbols or a shorter period"
+            f"counts: {symbols} symbols can be counted to {total} in {ways:,} ways; "
+            f"allowed: up to {MOST_COUNT_VECTORS:,}; choose fewer symbols or a shorter period"
         )
-    bars = np.array(list(combinations(range(places), symbols - 1)), dtype=np.int64)
-    edges = np.pad(bars.reshape(-1, symbols - 1), ((0, 0), (1, 1)), constant_values=-1)
-    edges[:, -1] = places
-    return np.diff(edges, axis=1) - 1
+    # Stars and bars: the bars' places among stars and bars divide the stars.
+    bars = np.array(list(combinations(range(places), symbols - 1)))
+    return np.diff(bars, axis=1, prepend=-1, append=places) - 1
 
 
 def log_p_counts(

@@ -1,15 +1,14 @@
 """Reads params.yaml; reports everything wrong in it at once, one line for each problem."""
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from pipeline.params.sections import Params
@@ -33,22 +32,20 @@ def load(path: Path = FILE) -> Params:
         # numbers. The library refuses duplicate keys.
         raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        reason = "not found; run from the top folder of the project"
-        raise ValueError(f"{path}: {reason}") from None
+        problem = "not found; run from the top folder of the project"
     except UnicodeDecodeError as error:
-        reason = f"not UTF-8 at byte {error.start}; save it as UTF-8"
-        raise ValueError(f"{path}: {reason}") from None
+        problem = f"not UTF-8 at byte {error.start}; save it as UTF-8"
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+        problem = f"cannot be read: {error.strerror}"
     except Exception as error:
         # ruamel.yaml's own errors, and others that unusual tags and depths raise in it.
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
         reason = getattr(error, "problem", None) or f"{type(error).__name__}: {error}"
-        raise ValueError(
-            f"{path}: {line}{reason.splitlines()[0]}; correct the YAML there"
-        ) from None
-    return check(raw, path)
+        problem = f"{line}{reason.splitlines()[0]}; correct the YAML there"
+    else:
+        return check(raw, path)
+    raise ValueError(f"{path}: {problem}")
 
 
 def check(raw: Any, path: Path = FILE) -> Params:
@@ -60,9 +57,8 @@ def check(raw: Any, path: Path = FILE) -> Params:
     problems = _structure_problems(raw)
     if not problems:
         try:
-            # As JSON, whose strict rules accept a list for a tuple and a mapping for a
-            # dataclass, but not text for a number.
-            return TypeAdapter(Params).validate_json(json.dumps(raw, default=str))
+            # As JSON, whose strict rules accept a list for a tuple, but not text for a number.
+            return Params.model_validate_json(json.dumps(raw, default=str))
         except ValidationError as error:
             items = error.errors()
             # pydantic also calls a list too short if its entries are wrong.
@@ -114,9 +110,9 @@ def _describe(item: Any) -> list[str]:
         # If a section finds a fault in one of its fields, the line begins with its name.
         lines = str(item["ctx"]["error"]).splitlines()
         return [f"{where}{'' if line.startswith('.') else ': '}{line}" for line in lines]
-    if item["type"] in ("missing", "missing_argument"):
+    if item["type"] == "missing":
         return [f"{where}: missing; add it"]
-    if item["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+    if item["type"] == "extra_forbidden":
         return [f"{where}: unknown key; {_known_keys(item['loc'])}"]
     # Such as "Tuple should have at least 1 item after validation, not 0".
     allowed = re.sub(r"^\w+ should (be |have |match )?| after .*", "", item["msg"])
@@ -127,10 +123,10 @@ def _known_keys(location: tuple) -> str:
     """The keys that are known where an unknown one is, and the most similar one."""
     kind: Any = Params
     for key in location[:-1]:
-        is_section = dataclasses.is_dataclass(kind)
-        # Anything else is a dictionary of sections.
-        kind = get_type_hints(kind)[key] if is_section else get_args(kind)[1]
-    known = [field.name for field in dataclasses.fields(kind)]
+        # Beside sections there are dictionaries of sections.
+        is_section = hasattr(kind, "model_fields")
+        kind = kind.model_fields[key].annotation if is_section else get_args(kind)[1]
+    known = kind.model_fields
     similar = get_close_matches(str(location[-1]), known, n=1)
     hint = f"did you mean {similar[0]}? " if similar else ""
     return f"{hint}allowed: {', '.join(known)}"

@@ -1,17 +1,13 @@
-"""The sections of params.yaml as frozen dataclasses, with what each value may be."""
+"""The sections of params.yaml, with what each value may be."""
 
-import dataclasses
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic.dataclasses import dataclass
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from pipeline.pixels.images import PIXELS, SIDE
 from pipeline.pixels.masks import PATCH_SIDE
 from pipeline.pixels.sources import TEST_IMAGES, TRAIN_IMAGES
-
-STRICT = ConfigDict(strict=True, extra="forbid")
 
 
 def _reject(problems: Iterable[str]) -> None:
@@ -27,6 +23,7 @@ def _require_ascending(values: tuple[int, ...]) -> tuple[int, ...]:
 
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Epoch = Annotated[int, Field(ge=0, le=10_000)]
 Sequences = Annotated[int, Field(ge=2, le=1_000_000)]
 Steps = Annotated[int, Field(ge=2, le=10_000)]
 Size = Annotated[int, Field(ge=1, le=4096)]
@@ -44,8 +41,13 @@ NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,31}$"
 Name = Annotated[str, Field(pattern=NAME)]
 
 
-@dataclass(frozen=True, config=STRICT)
-class Data:
+class Section(BaseModel):
+    """A mapping of params.yaml: values of exactly these kinds, and no other keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Data(Section):
     """Section data: which images, and how they become binary."""
 
     source: Literal["mnist", "digits"]
@@ -53,8 +55,7 @@ class Data:
     threshold: Fraction
 
 
-@dataclass(frozen=True, config=STRICT)
-class Pixels:
+class Pixels(Section):
     """Section pixels: the pixel network and its training."""
 
     cell: Cell
@@ -63,9 +64,7 @@ class Pixels:
     learning_rate: Rate
     batch_size: Count
     epochs: Count
-    snapshots: Annotated[
-        tuple[Annotated[int, Field(ge=0, le=10_000)], ...], Field(max_length=100), Ascending
-    ]
+    snapshots: Annotated[tuple[Epoch, ...], Field(max_length=100), Ascending]
     curve_images: Count
 
     @field_validator("snapshots")
@@ -80,8 +79,7 @@ class Pixels:
         return snapshots
 
 
-@dataclass(frozen=True, config=STRICT)
-class Rollout:
+class Rollout(Section):
     """Section rollout: masked images, and how they are continued."""
 
     images: Annotated[int, Field(ge=2)]
@@ -102,8 +100,7 @@ class Rollout:
         return horizons
 
 
-@dataclass(frozen=True, config=STRICT)
-class Inpainting:
+class Inpainting(Section):
     """Section inpainting: where pixels are missing, and how fills are judged."""
 
     images: Annotated[int, Field(ge=2)]
@@ -124,16 +121,14 @@ class Inpainting:
         return centre
 
 
-@dataclass(frozen=True, config=STRICT)
-class MetaModel:
+class MetaModel(Section):
     """One entry of meta.models: the source of its sequences."""
 
     reset_every: Steps
     alpha: Alpha
 
 
-@dataclass(frozen=True, config=STRICT)
-class MetaTraining:
+class MetaTraining(Section):
     """Section meta.training: the networks of all meta-task models."""
 
     cell: Cell
@@ -146,8 +141,7 @@ class MetaTraining:
     test_sequences: Sequences
 
 
-@dataclass(frozen=True, config=STRICT)
-class Optimiser:
+class Optimiser(Section):
     """One entry of meta.optimiser: how long and at which rate a network is trained."""
 
     batches: Count
@@ -156,8 +150,7 @@ class Optimiser:
     clip_norm: Positive
 
 
-@dataclass(frozen=True, config=STRICT)
-class MetaOptimiser:
+class MetaOptimiser(Section):
     """Section meta.optimiser: the recipes, each for all models."""
 
     published: Optimiser
@@ -165,8 +158,7 @@ class MetaOptimiser:
     converged: Optimiser
 
 
-@dataclass(frozen=True, config=STRICT)
-class MetaComparison:
+class MetaComparison(Section):
     """Section meta.comparison: sequences on which networks meet exact Bayes."""
 
     sequences: Sequences
@@ -180,8 +172,7 @@ class MetaComparison:
         return fixed
 
 
-@dataclass(frozen=True, config=STRICT)
-class MetaProbes:
+class MetaProbes(Section):
     """Section meta.probes: how the probes look at what the networks know."""
 
     orders: Steps
@@ -190,8 +181,7 @@ class MetaProbes:
     grid: Annotated[int, Field(ge=1, le=100)]
 
 
-@dataclass(frozen=True, config=STRICT)
-class Meta:
+class Meta(Section):
     """Section meta."""
 
     models: Annotated[dict[Name, MetaModel], Field(min_length=1, max_length=32)]
@@ -225,8 +215,7 @@ class Meta:
         return comparison
 
 
-@dataclass(frozen=True, config=STRICT)
-class Memory:
+class Memory(Section):
     """Section studies.memory: hidden units against the length of a period."""
 
     units: Annotated[tuple[Size, ...], Field(min_length=1, max_length=16), Ascending]
@@ -234,8 +223,7 @@ class Memory:
     priors: Annotated[dict[Name, Alpha], Field(min_length=1, max_length=8)]
 
 
-@dataclass(frozen=True, config=STRICT)
-class Studies:
+class Studies(Section):
     """Section studies: the long runs of studies/dvc.yaml."""
 
     repetitions: Annotated[tuple[Count, ...], Field(min_length=2, max_length=100), Ascending]
@@ -243,16 +231,14 @@ class Studies:
     memory: Memory
 
 
-@dataclass(frozen=True, config=STRICT)
-class Report:
+class Report(Section):
     """Section report: differences up to which a published number agrees."""
 
     accuracy_tolerance: Fraction
     nats_tolerance: Fraction
 
 
-@dataclass(frozen=True, config=STRICT)
-class Params:
+class Params(Section):
     """All of params.yaml."""
 
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
@@ -298,8 +284,3 @@ class Params:
                 )
             value = entries[key]
         return value
-
-
-def values(params: Params) -> dict[str, Any]:
-    """All parameters as nested dictionaries, in the order of params.yaml."""
-    return dataclasses.asdict(params)

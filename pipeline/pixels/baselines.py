@@ -48,22 +48,15 @@ def log_p_of_guess(
 
     Source: Laplace's rule of succession, Jaynes, Probability Theory, section 6.11.
     """
-    log_p = np.empty((*guess.shape, 2))
-    for value in (0, 1):
-        same = train_guess == value
-        count = same.sum(axis=0)
-        ink = (same & (train_truth == 1)).sum(axis=0)
-        on = np.broadcast_to((ink + 1) / (count + 2), guess.shape)
-        chosen = guess == value
-        log_p[chosen, 0] = np.log1p(-on[chosen])
-        log_p[chosen, 1] = np.log(on[chosen])
-    return log_p
+    same = train_guess == np.arange(2)[:, None, None]
+    ink = (same & (train_truth == 1)).sum(axis=1)
+    on = (ink + 1) / (same.sum(axis=1) + 2)
+    log_p = np.stack([np.log1p(-on), np.log(on)], axis=-1)
+    return log_p[guess, np.arange(guess.shape[1])]
 
 
 def predict(
-    train: UInt8[np.ndarray, "train pixels"],
-    images: UInt8[np.ndarray, "N pixels"],
-    first: int,
+    train: UInt8[np.ndarray, "train pixels"], images: UInt8[np.ndarray, "N pixels"], first: int
 ) -> Iterator[tuple[str, UInt8[np.ndarray, "N unknown"], Float[np.ndarray, "N unknown 2"]]]:
     """Every baseline: its name, its guess, and its log probabilities of paper and ink."""
     rules = {

@@ -22,10 +22,8 @@ def complete(
 ) -> UInt8[np.ndarray, "N C pixels"]:
     """Every image with each of its completions."""
     every = values(missing.shape[1])
-    shape = (len(images), *every.shape)
     completed = np.repeat(images[:, None], len(every), axis=1)
-    where = np.broadcast_to(missing[:, None], shape)
-    np.put_along_axis(completed, where, np.broadcast_to(every, shape), axis=2)
+    np.put_along_axis(completed, missing[:, None], every, axis=2)
     return completed
 
 
@@ -36,8 +34,7 @@ def fill(
 ) -> UInt8[np.ndarray, "N pixels"]:
     """The images, each with one chosen completion."""
     filled = images.copy()
-    chosen = values(missing.shape[1])[completion]
-    np.put_along_axis(filled, missing, chosen, axis=1)
+    np.put_along_axis(filled, missing, values(missing.shape[1])[completion], axis=1)
     return filled
 
 
@@ -53,17 +50,13 @@ def completion_of(
     return number(np.take_along_axis(images, missing, axis=1))
 
 
-def log_p_independent(
-    log_p: Float[np.ndarray, "N missing 2"],
-) -> Float[np.ndarray, "N C"]:
+def log_p_independent(log_p: Float[np.ndarray, "N missing 2"]) -> Float[np.ndarray, "N C"]:
     """Log probability of each completion if the missing pixels are independent."""
     pixel = np.arange(log_p.shape[1])
     return log_p[:, pixel, values(len(pixel))].sum(axis=-1)
 
 
-def log_p_given_rest(
-    log_joint: Float[np.ndarray, "N C"],
-) -> Float[np.ndarray, "N C"]:
+def log_p_given_rest(log_joint: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C"]:
     """Posterior log p(completion | all other pixels) from the joint log p(X) of each.
 
     log p(c | rest) = log p(X_c) - log sum_c' p(X_c'), by log-sum-exp.
@@ -74,16 +67,11 @@ def log_p_given_rest(
 def score_fill(
     fill: Integer[np.ndarray, "N"], truth: Integer[np.ndarray, "N"], missing: int
 ) -> dict[str, float]:
-    """How often a chosen completion is right, with standard errors over images.
-
-    Args:
-        fill: number of the chosen completion of each image.
-        truth: number of the completion that the image itself is.
-        missing: missing pixels of an image; bit b of a completion is the value of pixel b.
+    """How often a chosen completion of so many missing pixels is right.
 
     Returns:
-        fill_accuracy: share of images with all missing pixels right; pixel_accuracy:
-        share of the missing pixels that are right; and each with `_se` behind its name.
+        fill_accuracy: share of images with all missing pixels right; pixel_accuracy: share
+        of the missing pixels that are right; standard errors over images as name_se.
     """
     wrong = np.bitwise_count(fill ^ truth)
     return scores.estimates({"fill_accuracy": wrong == 0, "pixel_accuracy": 1 - wrong / missing})
@@ -92,10 +80,10 @@ def score_fill(
 def score_posterior(
     log_p: Float[np.ndarray, "N C"], truth: Integer[np.ndarray, "N"], bins: int
 ) -> dict[str, float]:
-    """How good a distribution over completions is, with standard errors over images.
+    """How good a distribution over completions is.
 
     Returns:
-        nats: -log p(truth); brier: Brier score; each with `_se` behind its name; ece:
+        nats: -log p(truth); brier: Brier score; standard errors over images as name_se; ece:
         expected calibration error in that many bins of confidence.
     """
     ece = scores.expected_calibration_error(scores.reliability(log_p, truth, bins))

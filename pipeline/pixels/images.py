@@ -4,7 +4,7 @@ Pixel (row, column) of a SIDE x SIDE image has the raster index SIDE * row + col
 """
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 SIDE = 28
 PIXELS = SIDE * SIDE
@@ -47,10 +47,3 @@ def binarise_stochastic(
     flat = grey.reshape(len(grey), -1)
     # An integer below 255 is smaller than `grey` with probability grey / 255 exactly.
     return (rng.integers(0, 255, flat.shape, dtype=np.uint8) < flat).astype(np.uint8)
-
-
-def ink(
-    images: UInt8[np.ndarray, "N pixels"],
-) -> Float[np.ndarray, "N"]:
-    """The share of pixels that are on in each image."""
-    return images.mean(axis=1)

@@ -41,85 +41,59 @@ def score_completions(
 ) -> CompletionScores:
     """Score every completion of every image; states in common are computed once.
 
-    Args:
-        model: a network with one logit.
-        images: binary, raster order; the values at missing pixels are ignored.
-        missing: raster indices of M missing pixels of each image, ascending.
+    The values of the images at missing pixels, which are listed in raster order, are ignored.
     """
     shape = len(images), 2 ** missing.shape[1]
     scores = CompletionScores(np.empty(shape), np.empty(shape))
     follow = _follow(model)
 
     def score_chunk(rows: np.ndarray) -> None:
-        tree = _grow(images[rows], missing[rows])
-        totals = follow(len(rows), tree.value, tree.start, tree.born, tree.birth, tree.is_missing)
-        for total, target in zip(totals, scores):
-            target[rows[tree.image], tree.completion] = total.numpy()
+        *tree, image, completion = _grow(images[rows], missing[rows])
+        for total, target in zip(follow(len(rows), *tree), scores):
+            target[rows[image], completion] = total.numpy()
 
     # Images that split at about the same time keep the number of states even.
     order = np.argsort(missing[:, 0]) if missing.shape[1] else np.arange(len(images))
     # No fewer chunks than there are threads.
     chunk = max(1, min(ROWS >> missing.shape[1], -(-len(images) // parallel.threads())))
-    parallel.side_by_side(
-        score_chunk, (order[start : start + chunk] for start in range(0, len(order), chunk))
-    )
+    chunks = (order[start : start + chunk] for start in range(0, len(order), chunk))
+    parallel.side_by_side(score_chunk, chunks)
     return scores
 
 
-class _Tree(NamedTuple):
-    """The states that a batch of images needs, pixel by pixel.
+def _grow(
+    images: UInt8[np.ndarray, "N pixels"], missing: Int[np.ndarray, "N missing"]
+) -> tuple[np.ndarray, ...]:
+    """The tree of the states that a batch of images needs, pixel by pixel.
 
     A state keeps its row permanently. Where it splits, it continues with the value 0, and a
     new row, appended, with the value 1.
 
-    value, is_missing: the value that each row reads at each pixel, and whether it was
-        missing; rows of pixel t are start[t] to start[t + 1].
-    born: the parents of the rows that are appended at pixel t, birth[t] to birth[t + 1].
-    image, completion: the owners of the rows after the last pixel.
+    Returns:
+        value, is_missing: the value that each row reads at each pixel, and whether it was
+            missing; rows of pixel t are start[t] to start[t + 1].
+        start, born, birth: the parents of the rows that are appended at pixel t are
+            born[birth[t]] to born[birth[t + 1]].
+        image, completion: the owners of the rows after the last pixel.
     """
-
-    value: UInt8[np.ndarray, "reads"]
-    is_missing: UInt8[np.ndarray, "reads"]
-    start: Int[np.ndarray, "starts"]
-    born: Int[np.ndarray, "births"]
-    birth: Int[np.ndarray, "starts"]
-    image: Int[np.ndarray, "rows"]
-    completion: Int[np.ndarray, "rows"]
-
-
-def _grow(images: UInt8[np.ndarray, "N pixels"], missing: Int[np.ndarray, "N missing"]) -> _Tree:
-    is_missing = np.zeros(images.shape, np.uint8)
-    np.put_along_axis(is_missing, missing, 1, axis=1)
-    # The value 1 at a missing pixel adds this to the number of a completion.
+    # What the value 1 at a missing pixel adds to the number of a completion.
     bit = np.zeros(images.shape, np.int64)
-    np.put_along_axis(
-        bit, missing, np.broadcast_to(1 << np.arange(missing.shape[1]), missing.shape), 1
-    )
+    np.put_along_axis(bit, missing, 1 << np.arange(missing.shape[1]), axis=1)
     image = np.arange(len(images))
     completion = np.zeros(len(images), np.int64)
     values, flags, births = [], [], []
     for t in range(images.shape[1]):
-        born = np.flatnonzero(is_missing[image, t])
+        born = np.flatnonzero(bit[image, t])
         value = images[image, t]
         value[born] = 0
         values.append(np.concatenate([value, np.ones(len(born), np.uint8)]))
         completion = np.concatenate([completion, completion[born] + bit[image[born], t]])
         image = np.concatenate([image, image[born]])
-        flags.append(is_missing[image, t])
+        flags.append(bit[image, t] > 0)
         births.append(born)
-    return _Tree(
-        np.concatenate(values),
-        np.concatenate(flags),
-        _offsets(values),
-        np.concatenate(births),
-        _offsets(births),
-        image,
-        completion,
-    )
-
-
-def _offsets(parts: list[np.ndarray]) -> Int[np.ndarray, "starts"]:
-    return np.cumsum([0, *map(len, parts)])
+    value, is_missing, born = map(np.concatenate, (values, flags, births))
+    start, birth = (np.cumsum([0, *map(len, parts)]) for parts in (values, births))
+    return value, is_missing, start, born, birth, image, completion
 
 
 @functools.lru_cache(parallel.COMPILED)
@@ -131,7 +105,7 @@ def _follow(model: keras.Model):
     """
 
     @tf.function(reduce_retracing=True)
-    def follow(count, value, start, born, birth, is_missing):
+    def follow(count, value, is_missing, start, born, birth):
         step, state = fused.stepper(model), network.initial_state(model, count)
         element = tf.zeros((count, 1))
         # Double precision: a posterior is a small difference of large sums.

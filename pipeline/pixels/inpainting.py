@@ -103,14 +103,8 @@ def inpaint(
     """The exact posterior over the missing pixels of each image.
 
     p(completion | known pixels) = p(X with completion) / sum over completions, where p(X)
-    is the product of the network's one-step predictions.
-
-    Args:
-        model: a network with one logit, such as models/pixels/final.keras.
-        masked: binary images in raster order, -1 where a pixel is missing: 1 to
-            MOST_MISSING in each image, anywhere.
-        samples: completions drawn from the posterior for each image.
-        rng: source of randomness of the samples.
+    is the product of the network's one-step predictions. `masked` has -1 where a pixel is
+    missing: 1 to MOST_MISSING in each image, anywhere.
 
     Raises:
         ValueError: if an image breaks these rules.
@@ -137,9 +131,9 @@ def inpaint(
                 # Inverse CDF, one uniform number for each sample.
                 below = np.cumsum(np.exp(log_p), axis=1)[:, None]
                 number = (below < rng.random((len(chunk), samples, 1))).sum(axis=2)
+                which = np.minimum(number, 2**same - 1)
                 for s in range(samples):
-                    which = np.minimum(number[:, s], 2**same - 1)
-                    drawn[chunk, s] = completions.fill(images[chunk], missing, which)
+                    drawn[chunk, s] = completions.fill(images[chunk], missing, which[:, s])
                 bar.update(len(chunk))
     order[np.arange(order.shape[1]) >= count[:, None]] = -1
     return Inpainted(log_posterior, order, fill, drawn)

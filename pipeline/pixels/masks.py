@@ -5,15 +5,14 @@ A mask is a square patch, given by the raster indices of its pixels in raster or
 
 import numpy as np
 from jaxtyping import Bool, Int, Int8, Integer, UInt8
+from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.pixels.images import SIDE
 
 # Marks a missing pixel.
 MISSING = -1
-
 # Pixels a side of a missing patch.
 PATCH_SIDE = 2
-
 # A patch is drawn uniformly from the places of a kind.
 KINDS = ("uniform", "centre", "boundary")
 
@@ -40,17 +39,11 @@ def touches_boundary(
     square = images.reshape(-1, SIDE, SIDE)
     # Repeating the edge adds no new value.
     padded = np.pad(square, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    places = SIDE - side + 1
-    ink = np.zeros((len(images), places, places), int)
-    pixels = 0
-    for row in range(-1, side + 1):
-        for column in range(-1, side + 1):
-            outside = (row in (-1, side)) + (column in (-1, side))
-            if outside == 2:
-                continue  # a corner of the surroundings shares no edge with the patch
-            ink += padded[:, 1 + row :, 1 + column :][:, :places, :places]
-            pixels += 1
-    return ((ink > 0) & (ink < pixels)).reshape(len(images), -1)
+    # The corners of the surroundings share no edge with the patch.
+    touched = np.ones((side + 2, side + 2), bool)
+    touched[np.ix_([0, -1], [0, -1])] = False
+    near = sliding_window_view(padded, touched.shape, axis=(1, 2))[..., touched]
+    return (near.min(axis=-1) != near.max(axis=-1)).reshape(len(images), -1)
 
 
 def draw(
@@ -60,32 +53,23 @@ def draw(
     side: int,
     centre: tuple[int, int],
 ) -> Int[np.ndarray, "N missing"]:
-    """The missing pixels of each image: one patch, uniformly from the places of a kind.
+    """The missing pixels of each image: one patch of `side`^2, uniform over the places of a kind.
 
-    Args:
-        rng: source of randomness.
-        images: binary, in raster order.
-        kind: "uniform", anywhere; "centre", within the rows and columns of `centre`;
-            "boundary", where the patch touches a change between ink and paper.
-        side: pixels a side of the patch; 1 is a single pixel.
-        centre: first and last row, and likewise column, of the centre.
+    Kind "uniform" is anywhere; "centre" within rows and columns `centre`, first and last;
+    "boundary" where the patch touches a change between ink and paper.
 
     Raises:
-        ValueError: if there is no such kind, or an image has no place of it.
+        ValueError: if an image has no place of the kind.
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind: got {kind!r}; allowed: {', '.join(KINDS)}")
     places = corners(side, *centre) if kind == "centre" else corners(side)
     allowed = np.ones((len(images), len(places)), bool)
     if kind == "boundary":
         allowed = touches_boundary(images, side)
-    if not len(places):
-        raise ValueError(f"centre: got {centre}, too small for a patch of side {side}")
-    if not allowed.any(axis=1).all():
-        blank = int(np.flatnonzero(~allowed.any(axis=1))[0])
+    blank = ~allowed.any(axis=1)
+    if blank.any():
         raise ValueError(
-            f"images: expected both ink and paper in each; image {blank} has one of them "
-            "only, so that no patch touches a boundary; use another threshold"
+            f"images: expected both ink and paper in each; image {blank.argmax()} has one of "
+            "them only, so that no patch touches a boundary; use another threshold"
         )
     # The place with the largest of independent uniform numbers is a uniform draw.
     which = np.where(allowed, rng.random(allowed.shape), -1).argmax(axis=1)

@@ -23,21 +23,14 @@ from pipeline.pixels.infill import CompletionScores
 
 
 class Task(NamedTuple):
-    """Images with missing pixels, of one kind of mask.
-
-    name, masks: of the task, such as one_pixel, and the kind of masks.
-    image: numbers of the images in the test set.
-    truth: the images.
-    missing: raster indices of their missing pixels, ascending.
-    completion: the number of the completion that is the truth.
-    """
+    """Images with missing pixels, of one kind of mask."""
 
     name: str
     masks: str
-    image: Int[np.ndarray, "N"]
+    image: Int[np.ndarray, "N"]  # numbers in the test set
     truth: UInt8[np.ndarray, "N pixels"]
     missing: Int[np.ndarray, "N missing"]
-    completion: Int[np.ndarray, "N"]
+    completion: Int[np.ndarray, "N"]  # which one is the truth
 
 
 def draw_task(
@@ -53,8 +46,7 @@ def draw_task(
     image = np.sort(rng.choice(len(test), count, replace=False))
     truth = test[image]
     missing = masks.draw(rng, truth, kind, side, centre)
-    own = completions.completion_of(truth, missing)
-    return Task(name, kind, image, truth, missing, own)
+    return Task(name, kind, image, truth, missing, completions.completion_of(truth, missing))
 
 
 def greedy_fill(
@@ -67,16 +59,13 @@ def greedy_fill(
     After the last missing pixel the network continues each completion by argmax. The
     chosen completion is the one along whose continuation the known future pixels have the
     lowest cross-entropy. Ties go to the first: without any future, all paper.
-
-    Returns:
-        The number c of the chosen completion of each image.
     """
     completed = completions.complete(images, missing)
-    future = np.arange(images.shape[1]) > missing[:, -1:]
+    future = _future(images, missing)
     free = np.broadcast_to(future[:, None], completed.shape)
     half = np.broadcast_to(np.float32(0.5), completed.shape)
     _, nats = prediction.generate(model, completed, free, half)
-    return (nats * future[:, None]).sum(axis=2, dtype=np.float64).argmin(axis=1)
+    return (nats * free).sum(axis=2, dtype=np.float64).argmin(axis=1)
 
 
 def sampled_fill(
@@ -92,24 +81,13 @@ def sampled_fill(
     the one whose continuations have the lowest mean cross-entropy on the known future
     pixels. A completion that was never drawn cannot be chosen.
 
-    Args:
-        model: a network with one logit.
-        images: binary, raster order; the values at missing pixels are ignored.
-        missing: raster indices, ascending.
-        uniform: a number for each pixel of each continuation, from [0, 1).
-
-    Returns:
-        The number c of the chosen completion of each image.
+    `uniform` has a number from [0, 1) for each pixel of each continuation.
     """
-    future = np.arange(images.shape[1]) > missing[:, -1:]
+    future = _future(images, missing)
     free = future.copy()
     np.put_along_axis(free, missing, True, axis=1)
-    values, nats = prediction.generate(
-        model,
-        np.broadcast_to(images[:, None], uniform.shape),
-        np.broadcast_to(free[:, None], uniform.shape),
-        uniform,
-    )
+    repeated, free = (np.broadcast_to(array[:, None], uniform.shape) for array in (images, free))
+    values, nats = prediction.generate(model, repeated, free, uniform)
     cost = (nats * future[:, None]).sum(axis=2, dtype=np.float64)
     drawn = completions.number(np.take_along_axis(values, missing[:, None], axis=2))
     which = drawn[:, :, None] == np.arange(2 ** missing.shape[1])
@@ -119,6 +97,11 @@ def sampled_fill(
     return mean.argmin(axis=1)
 
 
+def _future(images: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """(N, pixels), whether a pixel comes after the last missing one."""
+    return np.arange(images.shape[1]) > missing[:, -1:]
+
+
 def score_network(task: Task, snapshot: str, found: CompletionScores, bins: int) -> pd.DataFrame:
     """Two rows: the exact posterior, and the same network without the future.
 
@@ -126,21 +109,15 @@ def score_network(task: Task, snapshot: str, found: CompletionScores, bins: int)
     pixels after the missing ones say about them; and -log p of the whole image with the
     fill, and with the truth.
     """
-    past = found.log_given_past
     exact = completions.log_p_given_rest(found.log_joint)
-    everyone = np.arange(len(exact))
-    gained = scores.nats(past, task.completion) - scores.nats(exact, task.completion)
+    past = found.log_given_past
     more = {
-        "information": gained,
-        "image_nats_fill": -found.log_joint[everyone, exact.argmax(axis=1)],
-        "image_nats_truth": -found.log_joint[everyone, task.completion],
+        "information": scores.nats(past, task.completion) - scores.nats(exact, task.completion),
+        "image_nats_fill": scores.nats(found.log_joint, exact.argmax(axis=1)),
+        "image_nats_truth": scores.nats(found.log_joint, task.completion),
     }
-    return pd.DataFrame(
-        [
-            _row(task, "exact", snapshot, *_score(task, exact, bins), scores.estimates(more)),
-            _row(task, "past_only", snapshot, *_score(task, past, bins)),
-        ]
-    )
+    rows = [_score(task, "exact", snapshot, exact, bins) | scores.estimates(more)]
+    return pd.DataFrame([*rows, _score(task, "past_only", snapshot, past, bins)])
 
 
 def score_others(
@@ -153,40 +130,31 @@ def score_others(
 ) -> pd.DataFrame:
     """Four rows: the write-up's two plans by one network, and two ways without a network.
 
-    Args:
-        task: images with missing pixels.
-        snapshot: the network's name.
-        model: the network.
-        uniform: see `sampled_fill`.
-        patterns: from `neighbours.count_patterns`.
-        bins: of confidence, in the expected calibration error.
+    For `uniform` see `sampled_fill`, for `patterns` `neighbours.count_patterns`.
     """
-    lookup = neighbours.lookup_log_p(patterns, task.truth, task.missing)
+    truth, missing = task.truth, task.missing
+    greedy = greedy_fill(model, truth, missing)
+    sampled = sampled_fill(model, truth, missing, uniform)
     # Given their known neighbours, the table says nothing about what missing pixels share.
-    independent = completions.log_p_independent(lookup)
-    majority = neighbours.majority_fill(task.truth, task.missing)
-    greedy = greedy_fill(model, task.truth, task.missing)
-    sampled = sampled_fill(model, task.truth, task.missing, uniform)
+    lookup = completions.log_p_independent(neighbours.lookup_log_p(patterns, truth, missing))
+    majority = completions.number(neighbours.majority_fill(truth, missing))
     return pd.DataFrame(
         [
             _row(task, "greedy", snapshot, greedy),
             _row(task, "sampled", snapshot, sampled),
-            _row(task, "lookup", "none", *_score(task, independent, bins)),
-            _row(task, "majority", "none", completions.number(majority)),
+            _score(task, "lookup", "none", lookup, bins),
+            _row(task, "majority", "none", majority),
         ]
     )
 
 
-def _score(task: Task, log_p: np.ndarray, bins: int) -> tuple[np.ndarray, dict[str, float]]:
-    """The most probable completion, and the scores of the distribution."""
+def _score(task: Task, method: str, snapshot: str, log_p: np.ndarray, bins: int) -> dict[str, Any]:
     posterior = completions.score_posterior(log_p, task.completion, bins)
-    return log_p.argmax(axis=1), posterior
+    return _row(task, method, snapshot, log_p.argmax(axis=1)) | posterior
 
 
-def _row(
-    task: Task, method: str, snapshot: str, fill: np.ndarray, *more: dict[str, float]
-) -> dict[str, Any]:
-    row = {
+def _row(task: Task, method: str, snapshot: str, fill: np.ndarray) -> dict[str, Any]:
+    return {
         "task": task.name,
         "masks": task.masks,
         "method": method,
@@ -194,9 +162,6 @@ def _row(
         "images": len(task.truth),
         **completions.score_fill(fill, task.completion, task.missing.shape[1]),
     }
-    for scored in more:
-        row |= scored
-    return row
 
 
 def score_images(task: Task, exact: np.ndarray, past: np.ndarray) -> pd.DataFrame:

@@ -39,19 +39,15 @@ def majority_fill(
 def count_patterns(
     train: UInt8[np.ndarray, "train pixels"],
 ) -> Int[np.ndarray, "2 2 2 2 2 2 2 2 2"]:
-    """How often each value occurs within each pattern of eight neighbours.
+    """Counts by the values of the eight neighbours, then of the pixel itself.
 
-    Returns:
-        Counts by the values of the eight neighbours, then of the pixel itself, over all
-        pixels of all images that are not at an edge.
+    They are over all pixels of all images that are not at an edge.
     """
     square = train.reshape(-1, SIDE, SIDE)
-    inner = slice(1, SIDE - 1)
     code = np.zeros((len(train), SIDE - 2, SIDE - 2), np.uint16)
-    for row, column in zip(_ROWS, _COLUMNS):
+    for row, column in zip([*_ROWS, 0], [*_COLUMNS, 0]):
         moved = square[:, 1 + row : SIDE - 1 + row, 1 + column : SIDE - 1 + column]
         code = 2 * code + moved
-    code = 2 * code + square[:, inner, inner]
     return np.bincount(code.ravel(), minlength=2**9).reshape((2,) * 9)
 
 

@@ -38,10 +38,8 @@ class Source(NamedTuple):
 def mnist(cache: Path, manual: Path) -> Source:
     """MNIST in the order of tensorflow-datasets, which checks the sums of the four files.
 
-    Args:
-        cache: the folder of the prepared data set.
-        manual: folder in which it looks for the files before it downloads them; the
-            environment variable MNIST_DIR replaces it.
+    `cache` is for the prepared data set. Before it downloads the files it looks for them in
+    the environment variable MNIST_DIR, or else in `manual`.
 
     Raises:
         ValueError: if files are missing and cannot be downloaded, their sums are wrong, or
@@ -71,10 +69,8 @@ def mnist(cache: Path, manual: Path) -> Source:
                 "demo`, which needs no download"
             )
         try:
-            builder.download_and_prepare(
-                download_dir=str(cache / "downloads"),
-                download_config=tfds.download.DownloadConfig(manual_dir=str(manual)),
-            )
+            own = tfds.download.DownloadConfig(manual_dir=str(manual))
+            builder.download_and_prepare(download_dir=str(cache / "downloads"), download_config=own)
         except download_manager.NonMatchingChecksumError as error:
             raise ValueError(
                 f"MNIST in {manual}: wrong checksum, {str(error).splitlines()[0]}; "
@@ -85,14 +81,11 @@ def mnist(cache: Path, manual: Path) -> Source:
                 f"MNIST could not be prepared in {cache} ({_reason(error)}); fix this and "
                 "run the command again"
             ) from None
-    parts = []
     try:
-        for split in ("train", "test"):
-            examples = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
-            parts += [examples["image"][..., 0], examples["label"]]
+        both = tfds.as_numpy(builder.as_dataset(split=["train", "test"], batch_size=-1))
     except Exception as error:  # TensorFlow's errors about damaged files are of many kinds
         raise ValueError(_damaged(cache, error)) from None
-    return Source(*parts)
+    return Source(*(part for one in both for part in (one["image"][..., 0], one["label"])))
 
 
 def _damaged(cache: Path, error: Exception) -> str:
@@ -109,8 +102,7 @@ def _reason(error: Exception) -> str:
 def digits(train: int) -> Source:
     """The 1,797 images of 8 x 8 in 17 grey levels that scikit-learn bundles, scaled up.
 
-    Args:
-        train: the first `train` images are for training, the others are the test set.
+    The first `train` images are for training, the others are the test set.
 
     Source: E. Alpaydin and C. Kaynak 1998, Optical recognition of handwritten digits, UCI
     machine learning repository (its test part).
@@ -119,8 +111,7 @@ def digits(train: int) -> Source:
 
     bundled = load_digits()
     grey = np.rint(bundled.images * (255 / 16)).astype(np.uint8)
-    grey = images.resize(grey, images.SIDE)
-    labels = bundled.target
+    grey, labels = images.resize(grey, images.SIDE), bundled.target
     return Source(grey[:train], labels[:train], grey[train:], labels[train:])
 
 

@@ -25,44 +25,30 @@ def expected_scores(source: Source) -> pd.DataFrame:
     # Before anything is counted, exact Bayes knows no more than the prior.
     later = range(1, source.reset_every - 1)
     exact = [prior, *(_exact(source.alpha, seen) for seen in later)]
-    by_predictor = {
-        "exact": exact,
-        "known_p": [known] * len(exact),
-        "prior_only": [prior] * len(exact),
-    }
+    n = len(exact)
+    by_predictor = {"exact": exact, "known_p": [known] * n, "prior_only": [prior] * n}
     positions = [*map(str, range(1, source.reset_every)), "mean"]
-    return pd.DataFrame(
-        {"predictor": predictor, "position": position}
-        | {"cross_entropy": cross_entropy, "accuracy": accuracy}
+    rows = [
+        (predictor, position, *scores)
         for predictor, values in by_predictor.items()
-        for position, (cross_entropy, accuracy) in zip(
-            positions, [*values, np.mean(values, axis=0).tolist()]
-        )
-    )
+        for position, scores in zip(positions, [*values, np.mean(values, axis=0).tolist()])
+    ]
+    return pd.DataFrame(rows, columns=["predictor", "position", "cross_entropy", "accuracy"])
 
 
 def attainable(expected: pd.DataFrame, steps: int) -> pd.DataFrame:
     """The same per character over a sequence, with the resets, which all of them know.
 
-    Args:
-        expected: from `expected_scores`.
-        steps: characters in a sequence; its last period may be cut short.
-
-    Returns:
-        Columns predictor, cross_entropy in nats, accuracy.
+    `expected` is from `expected_scores`; the last period of the `steps` may be cut short.
+    Columns predictor, cross_entropy in nats, accuracy.
     """
-
-    def mean(by_position: pd.Series, at_reset: float) -> float:
-        period = np.concatenate([[at_reset], by_position])
-        return float(np.resize(period, steps).mean())
-
-    by_predictor = expected[expected.position != "mean"].groupby("predictor", sort=False)
-    return pd.DataFrame(
-        {
-            "cross_entropy": by_predictor.cross_entropy.agg(mean, at_reset=0.0),
-            "accuracy": by_predictor.accuracy.agg(mean, at_reset=1.0),
-        }
-    ).reset_index()
+    rows = []
+    by_position = expected[expected.position != "mean"]
+    for predictor, own in by_position.groupby("predictor", sort=False):
+        nats = np.resize([0.0, *own.cross_entropy], steps)
+        right = np.resize([1.0, *own.accuracy], steps)
+        rows.append((predictor, nats.mean(), right.mean()))
+    return pd.DataFrame(rows, columns=["predictor", "cross_entropy", "accuracy"])
 
 
 def expected_entropy(alpha: tuple[float, ...]) -> float:

@@ -16,7 +16,7 @@ from sklearn.metrics import r2_score
 
 from pipeline.core import scores
 from pipeline.meta.source import Source, count_vectors, log_p_counts, log_predictive
-from pipeline.probes.tables import columns
+from pipeline.probes.tables import columns, numbered
 
 # Up to this many histories are enumerated; beyond it, orders of each count are sampled.
 ENUMERATED = 4096
@@ -29,7 +29,6 @@ class Histories(NamedTuple):
 
     symbols: Integer[np.ndarray, "histories longest"]  # 1 .. K-1; 0 after the end
     counts: Integer[np.ndarray, "histories symbols"]
-    state: Integer[np.ndarray, "histories"]  # the same number for the same counts
 
 
 def histories(rng: np.random.Generator, symbols: int, reset_every: int, orders: int) -> Histories:
@@ -47,9 +46,7 @@ def histories(rng: np.random.Generator, symbols: int, reset_every: int, orders: 
             some = draw_orders(rng, counts, affordable_orders(len(counts), orders))
         rows.append(np.pad(some, ((0, 0), (0, longest - seen))))
     padded = np.concatenate(rows)
-    counts = (padded[..., None] == np.arange(1, symbols + 1)).sum(axis=1)
-    _, state = np.unique(counts, axis=0, return_inverse=True)
-    return Histories(padded, counts, state)
+    return Histories(padded, (padded[..., None] == np.arange(1, symbols + 1)).sum(axis=1))
 
 
 def affordable_orders(vectors: int, orders: int) -> int:
@@ -63,17 +60,6 @@ def draw_orders(
     """Random orders of symbols with given counts; those of one vector in succession."""
     in_order = [np.repeat(np.arange(1, counts.shape[1] + 1), row) for row in counts]
     return rng.permuted(np.repeat(np.array(in_order, np.uint8), orders, axis=0), axis=1)
-
-
-def sequences(
-    past: Integer[np.ndarray, "before"], symbols: Integer[np.ndarray, "histories longest"]
-) -> Integer[np.ndarray, "histories T"]:
-    """Characters of a past, a reset, a history, and room for one more character."""
-    rows = len(symbols)
-    return np.concatenate(
-        [np.tile(past, (rows, 1)), np.zeros((rows, 1)), symbols, np.zeros((rows, 1))],
-        axis=1,
-    ).astype(np.uint8)
 
 
 def log_p_after(
@@ -92,11 +78,7 @@ def compare_states(
 ) -> pd.DataFrame:
     """The predictions in each state of knowledge, and how far from exact they are.
 
-    Args:
-        found: the histories.
-        log_q: the predictor's log probabilities after each history with each past.
-        source: whose exact predictor is compared, and which decides the probability of
-            the counts.
+    `log_q` is the predictor's after each history with each past.
 
     Returns:
         One row for each vector of counts: seen, count_k; probability of the counts after
@@ -109,29 +91,24 @@ def compare_states(
     truth = log_p_after(found.counts, source)
     kl = scores.kl(np.broadcast_to(truth, log_q.shape), log_q)
     q = np.exp(log_q)
-    over_pasts = _from_mean(log_q, axis=0)
-    table = []
-    by_state = np.argsort(found.state, kind="stable")
-    ends = np.cumsum(np.bincount(found.state))
-    for here in np.split(by_state, ends[:-1]):
-        counts = found.counts[here[0]]
-        most_likely = log_q[:, here].argmax(axis=-1)
-        row: dict[str, int | float] = {"seen": int(counts.sum())}
-        row |= {f"count_{k}": int(count) for k, count in enumerate(counts, start=1)}
-        row |= {
-            "probability": np.exp(log_p_counts(counts[None], source.alpha))[0],
-            "kl": kl[:, here].mean(),
-            "kl_worst": kl[:, here].max(),
-            "order_spread": _from_mean(log_q[:, here], axis=1).mean(),
-            "past_spread": over_pasts[:, here].mean(),
+    over_pasts, most_likely = _from_mean(log_q, axis=0), log_q.argmax(axis=-1)
+    counts, state, count = np.unique(found.counts, axis=0, return_inverse=True, return_counts=True)
+    states = np.split(np.argsort(state, kind="stable"), np.cumsum(count)[:-1])
+    first = [here[0] for here in states]
+    table = {"seen": counts.sum(axis=1)} | numbered("count", counts)
+    table |= {
+        "probability": np.exp(log_p_counts(counts, source.alpha)),
+        "kl": [kl[:, here].mean() for here in states],
+        "kl_worst": [kl[:, here].max() for here in states],
+        "order_spread": [_from_mean(log_q[:, here], axis=1).mean() for here in states],
+        "past_spread": [over_pasts[:, here].mean() for here in states],
+    }
+    for k in range(q.shape[-1]):
+        table |= {
+            f"network_{k}": [q[:, here, k].mean() for here in states],
+            f"exact_{k}": np.exp(truth[first, k]),
+            f"argmax_{k}": [(most_likely[:, here] == k).mean() for here in states],
         }
-        for k in range(q.shape[-1]):
-            row |= {
-                f"network_{k}": q[:, here, k].mean(),
-                f"exact_{k}": np.exp(truth[here[0], k]),
-                f"argmax_{k}": (most_likely == k).mean(),
-            }
-        table.append(row)
     return pd.DataFrame(table).sort_values("seen", kind="stable", ignore_index=True)
 
 
@@ -147,14 +124,11 @@ def _from_mean(
 def concentration(states: pd.DataFrame, source: Source) -> pd.DataFrame:
     """The alpha whose exact predictor is nearest to the mean prediction in each state.
 
-    Args:
-        states: from `compare_states`.
-        source: that the predictor was trained on.
-
     Returns:
-        One row for each symbol: its number, alpha, the estimate of it, and kl_left, the KL
-        in nats that the nearest exact predictor leaves; both NaN where a period has one
-        symbol only, for then nothing is ever counted and alpha shows by its ratios alone.
+        One row for each symbol: its number, alpha of the source, the estimate of it, and
+        kl_left, the KL in nats that the nearest exact predictor leaves; both NaN where a
+        period has one symbol only: nothing is ever counted, and alpha shows by its ratios
+        alone.
     """
     before_reset = states[states.seen < source.reset_every - 1]
     estimate, left = np.full(source.symbols, np.nan), np.nan
@@ -178,13 +152,9 @@ def fit_concentration(
 ) -> tuple[Float[np.ndarray, "symbols"], float]:
     """The alpha whose exact predictor is nearest to given predictions.
 
-    It minimises sum over counts of weight KL(p || (alpha + N) / sum (alpha + N)): from
-    the given predictions, unlike elsewhere, because they are what alpha describes.
-
-    Args:
-        counts: N, each vector of counts once.
-        weight: of each, not negative.
-        p: predicted probability of each symbol, given that a symbol comes.
+    It minimises sum over counts N of weight KL(p || (alpha + N) / sum (alpha + N)): from
+    the given predictions, unlike elsewhere, because they are what alpha describes. p is
+    the predicted probability of each symbol, given that a symbol comes.
 
     Returns:
         alpha, and the weighted mean of the KL that is left, in nats.
@@ -194,26 +164,18 @@ def fit_concentration(
     """
     log_p = np.log(p)
 
-    def distance(log_alpha: np.ndarray) -> float:
-        log_q = log_predictive(counts, tuple(np.exp(log_alpha)))
-        return float(weight @ scores.kl(log_p, log_q) / weight.sum())
-
-    def slope(log_alpha: np.ndarray) -> np.ndarray:
+    def distance_and_slope(log_alpha: np.ndarray) -> tuple[float, np.ndarray]:
         alpha = np.exp(log_alpha)
-        q = np.exp(log_predictive(counts, tuple(alpha)))
+        log_q = log_predictive(counts, tuple(alpha))
         total = alpha.sum() + counts.sum(axis=1, keepdims=True)
-        return alpha * (weight @ ((1 - p / q) / total)) / weight.sum()
+        slope = alpha * (weight @ ((1 - p / np.exp(log_q)) / total))
+        return weight @ scores.kl(log_p, log_q) / weight.sum(), slope / weight.sum()
 
     # Flat near a network that has hardly learned: a bound keeps alpha finite. The steps
     # end where the KL changes by no more than its rounding.
-    size = counts.shape[1]
-    found = minimize(
-        distance,
-        np.zeros(size),
-        jac=slope,
-        bounds=[(-7, 12)] * size,
-        options={"ftol": 1e-14, "gtol": 1e-8},
-    )
+    start, bounds = np.zeros(counts.shape[1]), [(-7, 12)] * counts.shape[1]
+    options = {"ftol": 1e-14, "gtol": 1e-8}
+    found = minimize(distance_and_slope, start, jac=True, bounds=bounds, options=options)
     if not found.success:
         raise ValueError(f"concentration: the fit did not converge: {found.message}")
     return np.exp(found.x), float(found.fun)

@@ -9,29 +9,22 @@ from scipy.stats import norm, sem, t
 
 # Share of the cases in which an interval covers the mean.
 COVERAGE = 0.95
+# Of the networks' excesses, by the end of a column's name.
+STATISTICS = {"": "mean", "_se": "sem", "_median": "median", "_best": "min", "_worst": "max"}
 
 
 def summary(curves: pd.DataFrame) -> dict[str, int | float]:
     """Where the curves of one recipe end: the networks' mean and its error, and extremes.
 
-    Args:
-        curves: excess and excess_per_character at each batch.
-
     Returns:
-        batches; seeds, the number of networks; of both columns the mean, and with _se its
-        standard error over networks, with _median, _best and _worst these.
+        batches; seeds, the number of networks; of excess and of excess_per_character the
+        mean, and with _se its standard error over networks, with _median, _best and _worst
+        these.
     """
     ends = curves.groupby("repetition").last()
     row: dict[str, int | float] = {"batches": int(ends.batch.iloc[0]), "seeds": len(ends)}
     for name in ("excess", "excess_per_character"):
-        values = ends[name]
-        row |= {
-            name: values.mean(),
-            f"{name}_se": values.sem(),
-            f"{name}_median": values.median(),
-            f"{name}_best": values.min(),
-            f"{name}_worst": values.max(),
-        }
+        row |= {f"{name}{end}": ends[name].agg(which) for end, which in STATISTICS.items()}
     return row
 
 
@@ -47,11 +40,8 @@ def reaction(regrets: pd.DataFrame, reset_every: int) -> dict[str, int | float]:
 
     Let p_n be the probability of symbol 1 after it came n times in a row. A network reacts
     by p_n - p_0; `reaction` is the mean of this over n > 0, less the exact predictor's:
-    positive if it is faster. `start` is p_0 less the exact one's.
-
-    Args:
-        regrets: only_1_network and only_1_exact at each step.
-        reset_every: characters in a period.
+    positive if it is faster. `start` is p_0 less the exact one's. They come from the
+    columns only_1_network and only_1_exact at each step.
 
     Returns:
         faster, the number of networks that are; reaction and start, means over networks,
@@ -81,12 +71,10 @@ def mean_regret(regrets: pd.DataFrame) -> pd.DataFrame:
     means; and which sequences are drawn, the same for all networks. Their half-widths add
     in squares.
 
-    Args:
-        regrets: columns of `excess.regret`, of each network.
-
     Returns:
-        For each step: seeds, the number of networks; the means of network, exact,
-        difference and cumulated, of the last two with intervals _low and _high.
+        For each step of `excess.regret`: seeds, the number of networks; the means of
+        network, exact, difference and cumulated, of the last two with intervals _low and
+        _high.
     """
     wide = regrets.pivot(index="step", columns="repetition")
     seeds = regrets.repetition.nunique()

@@ -23,14 +23,8 @@ def compare(
     """A predictor and two exact ones where symbols came, in nats per symbol.
 
     All are given that a symbol comes: an exact predictor with another period would assign
-    it probability zero.
-
-    Args:
-        log_q: the predictor.
-        characters: the sequences.
-        own: the source that the predictor was trained on; the exact predictor `own` is
-            sure of its alpha and of its period.
-        matched: the source of the sequences; the exact predictor `matched` knows it.
+    it probability zero. The exact predictor `own` is sure of the alpha and the period that
+    the predictor was trained on; `matched` knows the source of the sequences.
 
     Returns:
         Mean cross-entropies network, own and matched; network_less_own and
@@ -38,16 +32,15 @@ def compare(
     """
     is_symbol = characters != 0
     log_own = own.log_p_symbol(characters)
-    predictors = {
-        "network": log_q,
-        "own": log_own,
-        "matched": matched.log_p_symbol(characters),
-    }
+    predictors = log_q, log_own, matched.log_p_symbol(characters)
     came = np.maximum(characters, 1) - 1
-    nats = {name: scores.nats(log_p, came) for name, log_p in predictors.items()}
-    values = nats | {
-        "network_less_own": nats["network"] - nats["own"],
-        "network_less_matched": nats["network"] - nats["matched"],
+    network, by_own, by_matched = (scores.nats(log_p, came) for log_p in predictors)
+    values = {
+        "network": network,
+        "own": by_own,
+        "matched": by_matched,
+        "network_less_own": network - by_own,
+        "network_less_matched": network - by_matched,
         "kl_own": scores.kl(log_own, log_q),
     }
     return scores.estimates(

@@ -28,13 +28,10 @@ class Subject(NamedTuple):
     def states(self, rng: np.random.Generator, orders: int, pasts: int) -> pd.DataFrame:
         """The predictions in every state of knowledge; see `knowledge.compare_states`.
 
-        Args:
-            rng: draws histories and pasts.
-            orders: of each vector of counts, where there are too many for all of them.
-            pasts: earlier periods with which each history is tried.
+        `orders` of each vector of counts, where there are too many to try all of them; each
+        with as many `pasts`.
         """
-        symbols, reset_every = self.source.symbols, self.source.reset_every
-        found = knowledge.histories(rng, symbols, reset_every, orders)
+        found = knowledge.histories(rng, self.source.symbols, self.source.reset_every, orders)
         log_q = [self._after(past, found.symbols) for past in self._pasts(rng, pasts)]
         return knowledge.compare_states(found, np.stack(log_q), self.source)
 
@@ -67,11 +64,7 @@ class Subject(NamedTuple):
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Counts as linear functions of the hidden state, and some of the states.
 
-        Args:
-            rng: draws sequences, and the states that are shown.
-            untrained: the network before its training.
-            count: sequences; the first half is fitted, R squared is of the others.
-            steps: characters in a sequence.
+        Of `count` sequences the first half is fitted, and R squared is of the others.
 
         Returns:
             One row for each quantity: r_squared, r_squared_untrained, and the count of
@@ -81,37 +74,33 @@ class Subject(NamedTuple):
         """
         sequences, _ = self.source.draw(rng, count, steps)
         counts = self.source.count(sequences)
-        quantities = np.concatenate([counts, counts.sum(axis=-1, keepdims=True)], axis=-1)
         # Where a symbol is predicted; the state that predicts a reset has not seen it yet.
         at_symbol = sequences[0] != 0
-        fitted, held_out = slice(count // 2), slice(count // 2, None)
+        fitted = count // 2 * np.count_nonzero(at_symbol)
 
-        def flat(array: np.ndarray, part: slice = slice(None)) -> np.ndarray:
-            return array[part, at_symbol].reshape(-1, array.shape[-1])
+        def flat(array: np.ndarray) -> np.ndarray:
+            return array[:, at_symbol].reshape(-1, array.shape[-1])
 
+        counts = flat(counts)
+        quantities = np.column_stack([counts, counts.sum(axis=1)])
         hidden = {
-            "r_squared": prediction.hidden_states(self.model, sequences),
-            "r_squared_untrained": prediction.hidden_states(untrained, sequences),
+            "r_squared": flat(prediction.hidden_states(self.model, sequences)),
+            "r_squared_untrained": flat(prediction.hidden_states(untrained, sequences)),
         }
         names = [f"count of symbol {k}" for k in range(1, self.source.symbols + 1)]
-        explained = {
+        table = {"quantity": [*names, "symbols seen"]} | {
             name: knowledge.linear_readout(
-                flat(states, fitted),
-                flat(quantities, fitted),
-                flat(states, held_out),
-                flat(quantities, held_out),
+                states[:fitted], quantities[:fitted], states[fitted:], quantities[fitted:]
             )
             for name, states in hidden.items()
         }
-        table = {"quantity": [*names, "symbols seen"]} | explained
-        every = flat(hidden["r_squared"])
-        shown = rng.choice(len(every), min(STATES_SHOWN, len(every)), replace=False)
-        places, share = knowledge.principal_components(every)
+        places, share = knowledge.principal_components(hidden["r_squared"])
+        shown = rng.choice(len(places), min(STATES_SHOWN, len(places)), replace=False)
         picture = {"x": places[shown, 0], "y": places[shown, 1]}
         picture |= {"x_share": share[0], "y_share": share[1]}
         return (
             pd.DataFrame(table | {"count": count - count // 2}),
-            pd.DataFrame(picture | numbered("count", flat(counts)[shown])),
+            pd.DataFrame(picture | numbered("count", counts[shown])),
         )
 
     def _pasts(self, rng: np.random.Generator, count: int) -> np.ndarray:
@@ -124,7 +113,10 @@ class Subject(NamedTuple):
         parts = []
         for start in range(0, len(symbols), AT_ONCE):
             part = symbols[start : start + AT_ONCE]
-            log_q = prediction.log_p_next(self.model, knowledge.sequences(past, part))
+            # A past, a reset, a history, and room for one more character.
+            later = np.pad(part, ((0, 0), (1, 1)))
+            sequences = np.concatenate([np.tile(past, (len(part), 1)), later], axis=1)
+            log_q = prediction.log_p_next(self.model, sequences)
             next_one = len(past) + 1 + (part != 0).sum(axis=1)
             parts.append(log_q[np.arange(len(part)), next_one])
         return np.concatenate(parts).astype(np.float64)

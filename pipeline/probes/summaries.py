@@ -14,10 +14,6 @@ TIE = 1e-9
 def knowledge(states: pd.DataFrame, leaks: pd.DataFrame) -> pd.DataFrame:
     """How near a network is to exact Bayes over all states of knowledge, in one row.
 
-    Args:
-        states: from `Subject.states`.
-        leaks: from `Subject.leaks`.
-
     Returns:
         Means over the states by their probability, each position of a period with the same
         weight: kl, order_spread and past_spread in nats; order_share and past_share, the
@@ -30,13 +26,10 @@ def knowledge(states: pd.DataFrame, leaks: pd.DataFrame) -> pd.DataFrame:
     """
     spreads = ["kl", "order_spread", "past_spread"]
     mean = states[spreads].mul(states.probability, axis=0).sum() / states.probability.sum()
-    shares = {
-        "order_share": mean.order_spread / mean.kl,
-        "past_share": mean.past_spread / mean.kl,
-    }
+    row = dict(mean)
+    row |= {f"{name}_share": row[f"{name}_spread"] / row["kl"] for name in ("order", "past")}
     where = ["kl_worst", "seen", "probability", *states.filter(regex="^count_")]
-    worst = states.loc[[states.kl_worst.idxmax()], where].to_dict("records")[0]
-    row = dict(mean) | shares | worst
+    row |= states.loc[[states.kl_worst.idxmax()], where].to_dict("records")[0]
     return pd.DataFrame([row | _most_likely(states) | _after_reset(leaks)])
 
 
@@ -69,9 +62,7 @@ def _after_reset(leaks: pd.DataFrame) -> dict[str, float]:
 def unseen(matrix: pd.DataFrame, simplex: pd.DataFrame) -> pd.DataFrame:
     """How far each network is from its own exact predictor on fixed p that it never saw.
 
-    Args:
-        matrix: each network on the sequences of each model.
-        simplex: each network on a grid of fixed p.
+    `matrix` has each network on the sequences of each model, `simplex` on a grid of fixed p.
 
     Returns:
         One row for each model: points of the grid; kl = KL(exact || network), the mean over
@@ -96,12 +87,8 @@ def unseen(matrix: pd.DataFrame, simplex: pd.DataFrame) -> pd.DataFrame:
 def gain(bounds: pd.DataFrame) -> dict[str, float]:
     """What counting is worth to one model, in nats per symbol.
 
-    Args:
-        bounds: from `bounds.expected_scores`.
-
-    Returns:
-        exact and prior_only, the expected cross-entropies of exact Bayes and of the
-        predictor that ignores the counts; gain, their difference.
+    exact and prior_only are the expected cross-entropies of exact Bayes and of the
+    predictor that ignores the counts; gain is their difference.
     """
     mean = bounds[bounds.position == "mean"].set_index("predictor").cross_entropy
     exact, prior_only = mean["exact"], mean["prior_only"]
@@ -111,13 +98,8 @@ def gain(bounds: pd.DataFrame) -> dict[str, float]:
 def total_regret(regret: pd.DataFrame) -> dict[str, float]:
     """What networks lose to exact Bayes over a whole sequence, in nats, and where.
 
-    Args:
-        regret: from `seeds.mean_regret`.
-
-    Returns:
-        regret with its interval, regret_low and regret_high; its parts at the very first
-        reset, at the later resets and at symbols: regret_first, regret_resets,
-        regret_symbols.
+    regret has an interval, regret_low and regret_high, and parts at the very first reset,
+    at the later resets and at symbols: regret_first, regret_resets, regret_symbols.
     """
     last = regret.iloc[-1]
     # Exact Bayes has no regret where it is certain: at the resets.
@@ -138,26 +120,21 @@ def memory(memory: pd.DataFrame, recipes: pd.DataFrame) -> pd.DataFrame:
     There is one network of each size. So a ratio of excesses means something only if it
     exceeds the largest one between networks that differ by nothing but their seed.
 
-    Args:
-        memory: excess of each size.
-        recipes: excess of the best and the worst network of each model and recipe.
-
     Returns:
         prior, reset_every; seed_ratio, the largest ratio of worst and best by the recipe
         `tuned`; smallest_units and largest_units, and ratio, that of their excesses;
         enough_units, the smallest size within seed_ratio of the best.
     """
     tuned = recipes[recipes.recipe == "tuned"]
-    ratios = tuned.excess_per_character_worst / tuned.excess_per_character_best
-    seed_ratio = ratios.max()
+    seed_ratio = (tuned.excess_per_character_worst / tuned.excess_per_character_best).max()
     table = []
-    for key, group in memory.groupby(["prior", "reset_every"], sort=False):
+    for (prior, reset_every), group in memory.groupby(["prior", "reset_every"], sort=False):
         excess = group.set_index("units").excess_per_character.sort_index()
         enough = excess.index[excess <= seed_ratio * excess.min()]
         table.append(
             {
-                "prior": key[0],
-                "reset_every": key[1],
+                "prior": prior,
+                "reset_every": reset_every,
                 "seed_ratio": seed_ratio,
                 "smallest_units": excess.index[0],
                 "largest_units": excess.index[-1],
@@ -171,21 +148,15 @@ def memory(memory: pd.DataFrame, recipes: pd.DataFrame) -> pd.DataFrame:
 def generalisation(history: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Losses on training and test data at the end of training, and the gap.
 
-    Args:
-        history: of the pixel network, in nats per pixel.
-        curves: of each meta-task model, in nats per character.
-
     Returns:
-        model ("pixels", then the meta-task models), train, test, and gap = test - train.
-        For meta-task models less the exact predictor's loss on the same sequences, so that
-        easier sequences make no difference.
+        model ("pixels", in nats per pixel, then the meta-task models, per character),
+        train, test, and gap = test - train. For meta-task models less the exact predictor's
+        loss on the same sequences, so that easier sequences make no difference.
     """
-    last = history.iloc[-1]
-    rows = [{"model": "pixels", "train": last.train_loss, "test": last.test_loss}]
-    for name, curve in curves.items():
-        last = curve.iloc[-1]
-        train = last.train_loss - last.exact_train_loss
-        test = last.test_loss - last.exact_test_loss
-        rows.append({"model": name, "train": train, "test": test})
-    table = pd.DataFrame(rows)
+    ends = {"pixels": history.iloc[-1]} | {name: curve.iloc[-1] for name, curve in curves.items()}
+    table = pd.DataFrame(
+        {"model": name}
+        | {key: end[f"{key}_loss"] - end.get(f"exact_{key}_loss", 0) for key in ("train", "test")}
+        for name, end in ends.items()
+    )
     return table.assign(gap=table.test - table.train)

@@ -1,1 +1,1 @@
-"""Tables in, text and figures out."""
+"""Tables in, words out."""

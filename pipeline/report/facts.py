@@ -3,14 +3,12 @@
 All else that it says is a cell of a table, which the templates select and word.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.params.sections import MetaModel
-from pipeline.report.tables import group, numbered_columns, record, select
+from pipeline.tables.rows import group
 
 # Below this fraction of the gain from counting, an excess is negligible.
 NEGLIGIBLE = 0.01
@@ -19,12 +17,8 @@ NEGLIGIBLE = 0.01
 def compare(one: Any, other: Any, quantity: str) -> int:
     """1 if one mean is higher than another, -1 if it is lower, 0 if neither is certain.
 
-    A difference is certain if it exceeds two standard errors.
-
-    Args:
-        one: a row with the cells QUANTITY and QUANTITY_se.
-        other: the same.
-        quantity: name of a column.
+    A difference is certain if it exceeds two standard errors. Both are rows with the cells
+    QUANTITY and QUANTITY_se.
     """
     difference = getattr(one, quantity) - getattr(other, quantity)
     # The errors of two methods on the same images are positively correlated, so that this
@@ -33,57 +27,36 @@ def compare(one: Any, other: Any, quantity: str) -> int:
     return int(np.sign(difference)) if abs(difference) > 2 * error else 0
 
 
-class Case(NamedTuple):
-    """A task and kind of mask: rows of scores.csv, of the final network or of none."""
+def cases(scores: pd.DataFrame) -> list[dict[str, Any]]:
+    """Every task and kind of mask: rows of scores.csv, of the final network or of none.
 
-    exact: Any
-    past_only: Any
-    best: Any  # the method with the most right fills besides exact
-    likelihood: int  # 1 if exact gives the truth more probability than lookup, -1 if less
-
-
-def cases(scores: pd.DataFrame) -> list[Case]:
-    """Every task and kind of mask, in the order of the table."""
+    Returns:
+        exact, past_only; best, the method with the most right fills besides exact;
+        likelihood, 1 if exact gives the truth more probability than lookup, -1 if less.
+    """
     found = []
     for rows in group(scores[scores.snapshot.isin(["final", "none"])], "task", "masks"):
         by_method = {row.method: row for row in rows}
-        exact = by_method.pop("exact")
-        best = max(by_method.values(), key=lambda row: row.fill_accuracy)
-        likelihood = compare(by_method["lookup"], exact, "nats")
-        found.append(Case(exact, by_method["past_only"], best, likelihood))
+        case = {"exact": by_method.pop("exact"), "past_only": by_method["past_only"]}
+        case["best"] = max(by_method.values(), key=lambda row: row.fill_accuracy)
+        case["likelihood"] = compare(by_method["lookup"], case["exact"], "nats")
+        found.append(case)
     return found
 
 
-class Attainable(NamedTuple):
-    """A published accuracy, and what exact predictors reach in expectation."""
+def attainable(table: pd.DataFrame, published: dict[str, float], tolerance: float) -> pd.DataFrame:
+    """Published accuracies, and what exact predictors reach in expectation.
 
-    model: str
-    published: float
-    exact: float
-    known: float  # by the predictor that knows p
-    verdict: str  # reached, tolerated, needs_p or impossible
-
-
-def attainable(
-    table: pd.DataFrame, published: Mapping[str, float], tolerance: float
-) -> list[Attainable]:
-    """Which published accuracies a predictor can reach, to within the tolerance."""
-    found = []
-    for model in table.model.unique():
-        accuracy = published.get(model)
-        if accuracy is None:
-            continue
-        exact, known = (
-            record(table, model=model, predictor=name).accuracy for name in ("exact", "known_p")
-        )
-        if accuracy <= exact:
-            verdict = "reached"
-        elif accuracy <= exact + tolerance:
-            verdict = "tolerated"
-        else:
-            verdict = "needs_p" if accuracy <= known + tolerance else "impossible"
-        found.append(Attainable(model, accuracy, exact, known, verdict))
-    return found
+    Returns:
+        model, published; exact and known_p, by exact Bayes and by the predictor that knows p;
+        verdict: reached, tolerated, needs_p or impossible.
+    """
+    found = table.set_index(["model", "predictor"]).accuracy.unstack(sort=False).reset_index()
+    number = found["published"] = found.model.map(published)
+    limits = found.exact, found.exact + tolerance, found.known_p + tolerance
+    verdicts = ["reached", "tolerated", "needs_p"]
+    found["verdict"] = np.select([number <= limit for limit in limits], verdicts, "impossible")
+    return found.dropna(subset="published")
 
 
 def outcome(row: Any) -> str:
@@ -91,25 +64,3 @@ def outcome(row: Any) -> str:
     if row.gain <= 0:
         return "prior"  # counting is worth nothing
     return "exact" if row.excess < NEGLIGIBLE * row.gain else "nearly"
-
-
-def covered_models(recipes: pd.DataFrame, models: Mapping[str, MetaModel]) -> list[str]:
-    """The models that the studies were run for, with the T and alpha that they have now."""
-    found = []
-    for name, model in models.items():
-        own = select(recipes, model=name)
-        alpha = own[numbered_columns(own.columns, "alpha")].to_numpy(float)
-        if (
-            len(own)
-            and (own.reset_every == model.reset_every).all()
-            and alpha.shape[1] == len(model.alpha)
-            # Tables have six significant digits.
-            and np.allclose(alpha, model.alpha, rtol=1e-5, atol=0)
-        ):
-            found.append(name)
-    return found
-
-
-def is_triangle(simplex: pd.DataFrame) -> bool:
-    """Whether there are three symbols: the simplex of others cannot be drawn."""
-    return len(numbered_columns(simplex.columns, "p")) == 3

@@ -3,11 +3,14 @@
 import base64
 import html as escape
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from latex2mathml.converter import convert as to_mathml
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+from pipeline.files import formats
 
 STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #222; max-width: 62rem;
@@ -24,22 +27,20 @@ math { font-size: 1.1em; } div.math { margin: 1rem 0; }
 """
 
 
-def html(markdown: str, pictures: Mapping[str, bytes]) -> str:
+def html(markdown: str, folder: Path) -> str:
     """The Markdown as HTML, under its first heading as title.
 
-    Args:
-        markdown: formulae between dollar signs become MathML; HTML in it is shown as text.
-        pictures: PNG files by the address that the Markdown has for them.
+    Formulae between dollar signs become MathML; HTML in the Markdown is shown as text. Its
+    pictures are PNG files, by their paths relative to `folder`.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     parser.use(dollarmath_plugin, double_inline=True, renderer=_mathml)
     tokens = parser.parse(markdown)
     for token in tokens:
         for child in token.children or []:
-            source = child.attrs.get("src")
-            if source in pictures:
-                encoded = base64.b64encode(pictures[str(source)]).decode()
-                child.attrs["src"] = f"data:image/png;base64,{encoded}"
+            if child.type == "image":
+                picture = formats.read_bytes(folder / str(child.attrs["src"]))
+                child.attrs["src"] = "data:image/png;base64," + base64.b64encode(picture).decode()
     body = parser.renderer.render(tokens, parser.options, {})
     title = escape.escape(markdown.partition("\n")[0].removeprefix("# "))
     return f"""<!DOCTYPE html>

@@ -1,16 +1,16 @@
 """The words of the report: Jinja2 templates, and the formats of what they print."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.report import facts, published
-from pipeline.report.tables import cells, group, record, records
-
-TEMPLATES = Path(__file__).parent / "templates"
+from pipeline.tables.rows import cells, group, record, records
 
 # What the tables call by a name that is not plain English.
 DISPLAY = {
@@ -21,8 +21,8 @@ DISPLAY = {
     "prior_only": "counts ignored",
     "gru": "GRU",
     "lstm": "LSTM",
-    "mnist": "MNIST",
 }
+# No network has more layers.
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 
@@ -33,7 +33,7 @@ def render(template: str, **context: Any) -> str:
         jinja2.UndefinedError: if it names something that it is not given.
     """
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -42,21 +42,13 @@ def render(template: str, **context: Any) -> str:
     filters: list[Any] = [cells, format_each, join_words, layers, number, percent, pm]
     filters += [vector, versus, words]
     environment.filters |= {function.__name__: function for function in filters}
-    for function in (figure, group, record, records):
-        environment.globals[function.__name__] = function
-    environment.globals |= {"facts": facts, "published": published}
+    environment.globals |= {"group": group, "record": record, "records": records}
+    environment.globals |= {"facts": facts, "figure": figure, "published": published}
     return environment.get_template(template).render(context)
 
 
 def figure(name: str, alt: str, caption: str, *data: str) -> str:
-    """A figure with its caption and links to its data, relative to the report.
-
-    Args:
-        name: of the file, without its suffix.
-        alt: a few words for readers who do not see it.
-        caption: whole sentences.
-        data: files.
-    """
+    """A figure with its caption and links to its data; `alt` is for who does not see it."""
     links = ", ".join(f"[{path}]({path})" for path in data)
     return f"![{alt}](figures/{name}.png)\n\n*{caption}* Data: {links}."
 
@@ -69,9 +61,7 @@ def number(value: float, form: str = ".3f") -> str:
 def pm(mean: float, standard_error: float, digits: int = 3) -> str:
     """Mean ± standard error; the mean alone if nothing varies or there is one value."""
     text = number(mean, f".{digits}f")
-    if math.isnan(standard_error) or standard_error == 0:
-        return text
-    return f"{text} ± {standard_error:.{digits}f}"
+    return f"{text} ± {standard_error:.{digits}f}" if standard_error > 0 else text
 
 
 def percent(share: float, standard_error: float = math.nan, digits: int = 2) -> str:
@@ -102,10 +92,9 @@ def words(name: str) -> str:
 
 def layers(units: Sequence[int], kind: str) -> str:
     """Layers of a network, such as "two fully connected layers of 64 units"."""
-    count = COUNTS[len(units)] if len(units) < len(COUNTS) else str(len(units))
     sizes = map(str, units[:1] if len(set(units)) == 1 else units)
     plural = "s" if len(units) > 1 else ""
-    return f"{count} {kind} layer{plural} of {join_words(sizes)} units"
+    return f"{COUNTS[len(units)]} {kind} layer{plural} of {join_words(sizes)} units"
 
 
 def versus(
@@ -116,14 +105,9 @@ def versus(
     return verdicts[facts.compare(one, other, quantity)]
 
 
-def flatten(values: Mapping[str, Any], name: str = "") -> dict[str, str]:
+def flatten(values: dict[str, Any]) -> dict[str, str]:
     """Nested values by dotted names, as text; lists with commas."""
-    flat: dict[str, str] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{name}{key}.")
-        elif isinstance(value, list | tuple):
-            flat[name + key] = ", ".join(map(str, value)) or "none"
-        else:
-            flat[name + key] = str(value)
-    return flat
+    return {
+        name: (", ".join(map(str, value)) or "none") if np.ndim(value) else str(value)
+        for name, value in pd.json_normalize(values).iloc[0].items()
+    }

@@ -26,23 +26,18 @@ def prepare() -> None:
     # TensorFlow's modules and graphs are millions of objects that stay. Searching them for
     # cycles takes a tenth of a short stage's time, and frees next to nothing.
     gc.disable()
-    if under_dvc():
+    if "DVC_STAGE" in os.environ:
         end_with_parent()
 
 
-def under_dvc() -> bool:
-    """Whether DVC runs this process; it names the stage in the environment."""
-    return "DVC_STAGE" in os.environ
-
-
 def keys_from_dvc(count: int) -> list[str]:
-    """The keys of the stage that DVC runs, such as M1, tuned, 3.
+    """The keys of the stage if DVC runs it, such as M1, tuned, 3.
 
     DVC names it, for example, `studies/dvc.yaml:study_training@M1-tuned-3`; only the first
     key may contain a dash. The commands of dvc.yaml do not contain the keys, because a
     command goes through a shell.
     """
-    keys = os.environ["DVC_STAGE"].partition("@")[2]
+    keys = os.environ.get("DVC_STAGE", "").partition("@")[2]
     return keys.rsplit("-", count - 1) if keys else []
 
 

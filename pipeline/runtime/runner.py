@@ -24,6 +24,7 @@ from pipeline import paths
 from pipeline.params.sections import NAME, Params
 from pipeline.runtime import checkpoints, process, transaction
 
+# Gives the bytes of a content by the path of its file.
 Encode = Callable[[Path, Any], bytes]
 
 
@@ -35,42 +36,29 @@ def parse_keys(stage: ModuleType, given: list[str]) -> dict[str, Any]:
         ValueError: if one is not a name, or not a whole number.
     """
     kinds: dict[str, type] = getattr(stage, "KEYS", {})
-    if not given and kinds and process.under_dvc():
+    if kinds and not given:
         given = process.keys_from_dvc(len(kinds))
     if len(given) != len(kinds):
-        words = ["python -m pipeline", _name(stage), *map(str.upper, kinds)]
-        sys.exit(f"usage: {' '.join(words)}")
-    return {name: _parse(name, text, kinds[name]) for name, text in zip(kinds, given)}
-
-
-def _parse(name: str, text: str, kind: type) -> str | int:
-    # A name becomes part of file names.
-    pattern, allowed = (NAME, "a name") if kind is str else (r"[0-9]{1,9}", "a whole number")
-    if not re.fullmatch(pattern, text):
-        raise ValueError(f"{name.upper()}: got {text!r:.40}; allowed: {allowed}")
-    return kind(text)
-
-
-def _name(stage: ModuleType) -> str:
-    return stage.__name__.rpartition(".")[2]
+        sys.exit(" ".join(["usage: python -m pipeline", label(stage, {}), *map(str.upper, kinds)]))
+    for (name, kind), text in zip(kinds.items(), given):
+        # A name becomes part of file names.
+        pattern, allowed = (NAME, "a name") if kind is str else (r"[0-9]{1,9}", "a whole number")
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{name.upper()}: got {text!r:.40}; allowed: {allowed}")
+    return {name: kind(text) for (name, kind), text in zip(kinds.items(), given)}
 
 
 def label(stage: ModuleType, keys: dict[str, Any]) -> str:
     """The name of a stage's lock and checkpoint, such as train_meta-M1."""
-    return "-".join([_name(stage), *map(str, keys.values())])
+    return "-".join([stage.__name__.rpartition(".")[2], *map(str, keys.values())])
 
 
 def run(
     stage: ModuleType, keys: dict[str, Any], params: Params, encode: Encode, begun: float
 ) -> None:
-    """Run a stage, and place all of its outputs, or none.
+    """Run a stage, and place all of its outputs, or none; say how long it took.
 
-    Args:
-        stage: its module.
-        keys: from `parse_keys`.
-        params: all of params.yaml.
-        encode: gives the bytes of a content by the path of its file.
-        begun: when the process began, by the monotonic clock, in seconds.
+    `begun` is when the process began, by `time.monotonic`.
 
     Raises:
         ValueError: if a parameter or an input is wrong, or a result breaks a rule.
@@ -82,5 +70,4 @@ def run(
         outputs = stage.run(*values, **keys)
         transaction.place({path: encode(path, outputs[path]) for path in outputs})
         checkpoints.clear(own)
-    name = os.environ.get("DVC_STAGE", own)
-    print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
+    print(f"{os.environ.get('DVC_STAGE', own)}: {time.monotonic() - begun:.0f} s", flush=True)

@@ -10,9 +10,7 @@ PINNED = Path("numerics.lock")
 
 def pinned() -> dict[str, str]:
     """The pinned version of each package that may change a byte of a result."""
-    if not PINNED.exists():
-        return {}
-    text = PINNED.read_text(encoding="utf-8")
+    text = PINNED.read_text(encoding="utf-8") if PINNED.exists() else ""
     return dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
 
 

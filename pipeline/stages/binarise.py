@@ -27,36 +27,24 @@ def run(seed: int, data: sections.Data) -> dict[Path, Any]:
         ("test", grey.test, grey.test_labels, sources.TEST_IMAGES[data.source]),
     ):
         if data.binarisation == "threshold":
-            binary[split] = images.binarise_threshold(values, data.threshold)
+            pixels = images.binarise_threshold(values, data.threshold)
         else:
             rng = randomness.generator(seed, "binarise", split)
-            binary[split] = images.binarise_stochastic(values, rng)
-        shape = (count, images.PIXELS)
-        checks.require_shape(paths.BINARISED, binary[split], shape, np.dtype(np.uint8))
-        checks.require_values(paths.BINARISED, binary[split], (0, 1))
+            pixels = images.binarise_stochastic(values, rng)
+        checks.require_shape(paths.BINARISED, pixels, (count, images.PIXELS), np.dtype(np.uint8))
         checks.require_shape(paths.BINARISED, labels, (count,), np.dtype(np.int64))
         checks.require_values(paths.BINARISED, labels, tuple(range(10)))
-        ink.append(_measure_ink(split, binary[split], labels))
+        binary[split] = pixels
+        groups = {"all": np.full(count, True)}
+        groups |= {str(digit): labels == digit for digit in np.unique(labels)}
+        for digit, members in groups.items():
+            row = {"split": split, "digit": digit, "images": members.sum()}
+            ink.append(row | scores.estimates({"ink": pixels[members].mean(axis=1)}))
     first = np.unique(grey.test_labels, return_index=True)[1]
+    labels_of = {"train_labels": grey.train_labels, "test_labels": grey.test_labels}
+    examples = {"grey": grey.test[first], "binary": binary["test"][first], "image": first}
     return {
-        paths.BINARISED: binary
-        | {"train_labels": grey.train_labels, "test_labels": grey.test_labels},
-        paths.INK: pd.concat(ink, ignore_index=True),
-        paths.EXAMPLES: {
-            "grey": grey.test[first],
-            "binary": binary["test"][first],
-            "image": first,
-        },
+        paths.BINARISED: binary | labels_of,
+        paths.INK: pd.DataFrame(ink),
+        paths.EXAMPLES: examples,
     }
-
-
-def _measure_ink(split: str, binary: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
-    """The share of pixels that are on, in all images and by digit."""
-    groups = {"all": np.full(len(labels), True)}
-    groups |= {str(digit): labels == digit for digit in np.unique(labels)}
-    ink = images.ink(binary)
-    return pd.DataFrame(
-        {"split": split, "digit": digit, "images": members.sum()}
-        | scores.estimates({"ink": ink[members]})
-        for digit, members in groups.items()
-    )

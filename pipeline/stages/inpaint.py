@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import paths
-from pipeline.core import randomness
+from pipeline.core import randomness, scores
 from pipeline.files import formats, models
 from pipeline.params import sections
 from pipeline.pixels import completions, gallery, infill, masks, methods, neighbours
@@ -30,23 +30,16 @@ def run(seed: int, inpainting: sections.Inpainting) -> dict[Path, Any]:
         for name in formats.read_table(paths.SNAPSHOT_SCORES)["snapshot"]
     }
     bins = inpainting.calibration_bins
-    by_method, by_image, reliability = [], [], []
-    posteriors: dict[str, np.ndarray] = {}
-    pictures: dict[str, np.ndarray] = {}
     outputs: dict[Path, Any] = {}
+    by_method, by_image, reliability = [], [], []
+    posteriors, pictures = dict[str, np.ndarray](), dict[str, np.ndarray]()
     for name, side in PATCH_SIDES.items():
         tasks, log_posteriors = [], []
         for kind in masks.KINDS:
             print(f"{name}, {kind} masks", flush=True)
-            task = methods.draw_task(
-                randomness.generator(seed, "masks", name, kind),
-                name,
-                kind,
-                side,
-                data["test"],
-                inpainting.images,
-                inpainting.centre,
-            )
+            rng = randomness.generator(seed, "masks", name, kind)
+            test, count = data["test"], inpainting.images
+            task = methods.draw_task(rng, name, kind, side, test, count, inpainting.centre)
             for snapshot, weights in snapshots.items():
                 # One network takes the weights of every snapshot: it is compiled once.
                 model.set_weights(weights)
@@ -60,17 +53,25 @@ def run(seed: int, inpainting: sections.Inpainting) -> dict[Path, Any]:
             )
             by_method.append(methods.score_others(task, SHOWN, model, uniform, patterns, bins))
             exact = completions.log_p_given_rest(shown.log_joint)
-            past = shown.log_given_past
-            by_image.append(methods.score_images(task, exact, past))
+            by_image.append(methods.score_images(task, exact, shown.log_given_past))
             reliability.append(methods.score_reliability(task, exact, bins))
             tasks.append(task)
             log_posteriors.append(exact)
-        posteriors[name] = np.concatenate(log_posteriors)
-        checks.require_normalised(paths.POSTERIORS, np.exp(posteriors[name]))
-        pictures |= gallery.show_fills(tasks, posteriors[name], PICTURES)
-        truth = np.concatenate([task.truth for task in tasks])
-        masked = masks.mark(truth, np.concatenate([task.missing for task in tasks]))
+        image, truth, missing, completion = map(np.concatenate, zip(*(task[2:] for task in tasks)))
+        log_p = posteriors[name] = np.concatenate(log_posteriors)
+        checks.require_normalised(paths.POSTERIORS, np.exp(log_p))
+        masked = masks.mark(truth, missing)
         outputs[paths.INPAINTING_TASKS[name]] = np.stack([masked, truth.astype(np.int8)])
+        confidence, right = np.exp(log_p.max(axis=1)), scores.correct(log_p, completion)
+        chosen = gallery.show(
+            gallery.pick_fills(confidence, right, PICTURES),
+            masks=np.repeat(masks.KINDS, inpainting.images),
+            image=image,
+            truth=truth,
+            missing=missing,
+            log_posterior=log_p,
+        )
+        pictures |= {f"{name}-{part}": array for part, array in chosen.items()}
     return outputs | {
         paths.POSTERIORS: posteriors,
         paths.INPAINTING_SCORES: pd.concat(by_method, ignore_index=True),

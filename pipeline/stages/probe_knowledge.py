@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipeline import paths
 from pipeline.core import randomness
 from pipeline.files import models
@@ -28,17 +26,15 @@ def run(
         source = Source(task.alpha, task.reset_every)
         subject = Subject(models.read(paths.meta_model(name)), source)
         weights = randomness.stream(seed, "weights", name)
-        untrained = networks.build(
-            source.symbols, training.cell, training.units, training.dense, weights, name
-        )
-
-        def rng(purpose: str, name: str = name) -> np.random.Generator:
-            return randomness.generator(seed, purpose, name)
-
-        states = subject.states(rng("histories"), probes.orders, probes.pasts)
-        leaks = subject.leaks(rng("leaks"), probes.orders)
+        untrained = networks.build(source, training, weights, name)
+        rng = {
+            purpose: randomness.generator(seed, purpose, name)
+            for purpose in ("histories", "leaks", "readout")
+        }
+        states = subject.states(rng["histories"], probes.orders, probes.pasts)
+        leaks = subject.leaks(rng["leaks"], probes.orders)
         readout, hidden = subject.readout(
-            rng("readout"), untrained, probes.sequences, training.steps
+            rng["readout"], untrained, probes.sequences, training.steps
         )
         tables = {
             paths.KNOWLEDGE: states,

@@ -14,14 +14,7 @@ from pipeline.meta.source import KnownP, Source
 from pipeline.params.sections import MetaComparison, MetaModel, MetaProbes, MetaTraining
 from pipeline.probes import shifted, summaries
 
-READS = (
-    "seed",
-    "threads",
-    "meta.models",
-    "meta.training",
-    "meta.comparison",
-    "meta.probes",
-)
+READS = ("seed", "threads", "meta.models", "meta.training", "meta.comparison", "meta.probes")
 
 
 def run(
@@ -34,10 +27,7 @@ def run(
     """Each network on the sequences of every model, and on fixed p all over the simplex."""
 
     def score(
-        network: keras.Model,
-        own: Source,
-        source: Source | KnownP,
-        rng: np.random.Generator,
+        network: keras.Model, own: Source, source: Source | KnownP, rng: np.random.Generator
     ) -> dict[str, float]:
         # Where one symbol is certain all sequences are the same one.
         is_certain = isinstance(source, KnownP) and source.p.max() == 1

@@ -12,7 +12,6 @@ from pipeline.core import prediction, randomness, scores
 from pipeline.files import formats, models
 from pipeline.params import sections
 from pipeline.pixels import baselines, gallery
-from pipeline.runtime import checks
 
 READS = ("seed", "threads", "rollout")
 
@@ -32,25 +31,22 @@ def run(seed: int, rollout: sections.Rollout) -> dict[Path, Any]:
         # The layout decides the order of summation, and so the last digits.
         nats = np.ascontiguousarray(nats.swapaxes(1, 2)).mean(axis=2)
         key = {"predictor": predictor, "strategy": strategy}
+        scored = {"accuracy": right, "cross_entropy": nats}
         for horizon in rollout.horizons:
-            by_image = {
-                "accuracy": right[:, :horizon].mean(axis=1),
-                "cross_entropy": nats[:, :horizon].mean(axis=1),
-            }
             row = key | {"horizon": horizon, "images": len(images)}
-            horizons.append(row | scores.estimates(by_image))
-        by_step = {"accuracy": right.mean(axis=0), "cross_entropy": nats.mean(axis=0)}
+            means = {name: own[:, :horizon].mean(axis=1) for name, own in scored.items()}
+            horizons.append(row | scores.estimates(means))
+        by_step = {name: own.mean(axis=0) for name, own in scored.items()}
         ahead = range(1, right.shape[1] + 1)
         steps.append(pd.DataFrame(key | {"step": ahead} | by_step))
         if (predictor, strategy) == (SHOWN, "argmax"):
             argmax, accuracy = pixels[:, 0], right.mean(axis=1)
         elif (predictor, strategy) == (SHOWN, "sample"):
             samples, variance = pixels, pixels.var(axis=1).mean(axis=1)
-    for continued in (argmax, samples):
-        checks.require_values(paths.ROLLOUT_GALLERY, continued, (0, 1))
+    number = np.arange(len(images))
     by_image = {
-        "image": range(len(images)),
-        "digit": data["test_labels"][: len(images)].astype(str),
+        "image": number,
+        "digit": data["test_labels"][number].astype(str),
         "argmax_accuracy": accuracy,
         "variance": variance,
     }
@@ -58,8 +54,14 @@ def run(seed: int, rollout: sections.Rollout) -> dict[Path, Any]:
         paths.HORIZONS: pd.DataFrame(horizons),
         paths.STEPS_AHEAD: pd.concat(steps, ignore_index=True),
         paths.ROLLOUT_IMAGES: pd.DataFrame(by_image),
-        paths.ROLLOUT_GALLERY: gallery.show_rollouts(
-            images, argmax, samples[:, :SAMPLES_SHOWN], accuracy, variance, PICTURES
+        paths.ROLLOUT_GALLERY: gallery.show(
+            gallery.pick_rollouts(accuracy, variance, PICTURES),
+            image=number,
+            truth=images,
+            argmax=argmax,
+            samples=samples[:, :SAMPLES_SHOWN],
+            accuracy=accuracy,
+            variance=variance,
         ),
     }
 

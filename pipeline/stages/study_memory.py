@@ -33,8 +33,13 @@ def run(
     reset_every: int,
 ) -> dict[Path, Any]:
     """The excess of each size after the same training."""
-    _require("PRIOR", prior, memory.priors)
-    _require("RESET_EVERY", reset_every, memory.reset_every)
+    for key, value, allowed in (
+        ("PRIOR", prior, tuple(memory.priors)),
+        ("RESET_EVERY", reset_every, memory.reset_every),
+    ):
+        if value not in allowed:
+            values = ", ".join(map(str, allowed))
+            raise ValueError(f"{key}: got {value}; allowed: {values}")
     source, purpose = Source(memory.priors[prior], reset_every), (prior, str(reset_every))
     rng = randomness.generator(seed, "memory test", *purpose)
     sequences, _ = source.draw(rng, count, training.steps)
@@ -43,31 +48,15 @@ def run(
     table = []
     for units in memory.units:
         name = f"{prior}-{reset_every}-{units}"
-        weights = randomness.stream(seed, "weights", name)
-        network = networks.build(
-            source.symbols, training.cell, (units,), training.dense, weights, name
-        )
-        for _ in networks.train(
-            networks.trainer(network, **vars(recipe)),
-            source,
-            batches=recipe.batches,
-            batch_size=training.batch_size,
-            steps=training.steps,
-            seed=randomness.stream(seed, "train", name),
-        ):
+        weights, order = (randomness.stream(seed, use, name) for use in ("weights", "train"))
+        layers = training.model_copy(update={"units": (units,)})
+        network = networks.build(source, layers, weights, name)
+        batches = source.batches(order, training.batch_size, training.steps)
+        trainer = networks.trainer(network, **vars(recipe))
+        for _ in networks.train(trainer, batches, recipe.batches):
             pass
         log_p = prediction.log_p_next(network, sequences)
-        key = {"prior": prior, "reset_every": reset_every, "units": units}
-        table.append(
-            key
-            | {"batches": recipe.batches}
-            | excess.expected(log_p, exact)
-            | {"reset_accuracy": excess.reset_accuracy(log_p, sequences)}
-        )
+        row: dict[str, Any] = {"prior": prior, "reset_every": reset_every, "units": units}
+        row |= {"batches": recipe.batches} | excess.expected(log_p, exact)
+        table.append(row | {"reset_accuracy": excess.reset_accuracy(log_p, sequences)})
     return {paths.study_memory(prior, reset_every): pd.DataFrame(table)}
-
-
-def _require(name: str, value: str | int, allowed: dict | tuple) -> None:
-    if value not in allowed:
-        values = ", ".join(map(str, allowed))
-        raise ValueError(f"{name}: got {value}; allowed: {values}")

@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline import paths
 from pipeline.core import prediction, randomness
 from pipeline.meta import excess, networks
-from pipeline.meta.source import KnownP, Predictor, Source
+from pipeline.meta.source import KnownP, Source
 from pipeline.params.sections import MetaModel, MetaTraining, Optimiser
 
 READS = (
@@ -48,22 +48,14 @@ def run(
     exact = source.log_p_next(sequences)
 
     purpose = (name, recipe, str(repetition))
-    weights = randomness.stream(seed, "weights", *purpose)
-    network = networks.build(
-        source.symbols, training.cell, training.units, training.dense, weights, name
-    )
+    weights, order = (randomness.stream(seed, use, *purpose) for use in ("weights", "train"))
+    network = networks.build(source, training, weights, name)
     predict = functools.partial(prediction.log_p_next, network)
     curve: list[dict[str, Any]] = []
     shown = {0, *logarithmic(optimiser.batches)}
-    training_run = networks.train(
-        networks.trainer(network, **vars(optimiser)),
-        source,
-        batches=optimiser.batches,
-        batch_size=training.batch_size,
-        steps=steps,
-        seed=randomness.stream(seed, "train", *purpose),
-    )
-    for done in chain([0], training_run):
+    batches = source.batches(order, training.batch_size, steps)
+    trainer = networks.trainer(network, **vars(optimiser))
+    for done in chain([0], networks.train(trainer, batches, optimiser.batches)):
         if done in shown:
             log_p = predict(sequences)
             curve.append({"batch": done} | excess.expected(log_p, exact))
@@ -72,8 +64,7 @@ def run(
     known = KnownP(p, source.reset_every).log_p_next(sequences)
     regret = excess.regret(log_p, exact, known)
     # Does the network react faster than exact Bayes?
-    predictors: dict[str, Predictor] = {"network": predict, "exact": source.log_p_next}
-    for which, predictor in predictors.items():
+    for which, predictor in (("network", predict), ("exact", source.log_p_next)):
         regret[f"only_1_{which}"] = excess.p_symbol_1(predictor, source.reset_every, steps)
     return {
         paths.study_curve(name, recipe, repetition): pd.DataFrame(curve),

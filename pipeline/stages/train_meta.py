@@ -14,13 +14,7 @@ from pipeline.meta.source import Source
 from pipeline.params.sections import MetaModel, MetaTraining, Optimiser
 from pipeline.runtime import checkpoints
 
-READS = (
-    "seed",
-    "threads",
-    "meta.models.{name}",
-    "meta.training",
-    "meta.optimiser.published",
-)
+READS = ("seed", "threads", "meta.models.{name}", "meta.training", "meta.optimiser.published")
 KEYS = {"name": str}
 
 
@@ -29,17 +23,14 @@ def run(
 ) -> dict[Path, Any]:
     """The trained network and its curves."""
     source = Source(task.alpha, task.reset_every)
-    sizes = {"batch_size": training.batch_size, "steps": training.steps}
+    seeds = {use: randomness.stream(seed, use, name) for use in ("train", "test", "weights")}
+    size = training.batch_size, training.steps
     # The training curve is of the sequences that training begins with.
     counts = {"train": training.train_sequences, "test": training.test_sequences}
     sequences = {
-        which: source.first_sequences(count, randomness.stream(seed, which, name), **sizes)
-        for which, count in counts.items()
+        which: source.first_sequences(count, seeds[which], *size) for which, count in counts.items()
     }
-    weights = randomness.stream(seed, "weights", name)
-    network = networks.build(
-        source.symbols, training.cell, training.units, training.dense, weights, name
-    )
+    network = networks.build(source, training, seeds["weights"], name)
     predict = functools.partial(prediction.log_p_next, network)
     exact = excess.losses(source.log_p_next, sequences, "exact_")
     curves: list[dict[str, Any]] = []
@@ -57,25 +48,14 @@ def run(
         curves += progress.tables["curves"]
     else:
         record(0)
-    for done in networks.train(
-        trainer,
-        source,
-        batches=recipe.batches,
-        seed=randomness.stream(seed, "train", name),
-        done=progress.done if progress else 0,
-        **sizes,
-    ):
+    batches = source.batches(seeds["train"], *size)
+    before = progress.done if progress else 0
+    for done in networks.train(trainer, batches, recipe.batches, before):
         if done % training.evaluate_every == 0 or done == recipe.batches:
             record(done)
             tables = {"curves": curves}
             checkpoint.save(checkpoints.Progress(done, trainer.state(), tables, {}))
-    print(
-        f"{name}: test loss {curves[-1]['test_loss']:.4f}, exact Bayes "
-        f"{curves[-1]['exact_test_loss']:.4f} nats per character",
-        flush=True,
-    )
+    loss, best = curves[-1]["test_loss"], curves[-1]["exact_test_loss"]
+    print(f"{name}: test loss {loss:.4f}, exact Bayes {best:.4f} nats per character", flush=True)
     path = paths.meta_model(name)
-    return {
-        path: models.encode(path, network),
-        paths.meta_curves(name): pd.DataFrame(curves),
-    }
+    return {path: models.encode(path, network), paths.meta_curves(name): pd.DataFrame(curves)}

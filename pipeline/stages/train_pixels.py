@@ -18,10 +18,7 @@ READS = ("seed", "threads", "pixels")
 
 def run(seed: int, pixels: sections.Pixels) -> dict[Path, Any]:
     """A model for each snapshot, and scores after every epoch."""
-    data = formats.read_arrays(paths.BINARISED, "train", "test")
-    train, test = data["train"], data["test"]
-    # The fixed part of the training set on which the training curve is evaluated.
-    curve = train[: pixels.curve_images]
+    train, test = formats.read_arrays(paths.BINARISED, "train", "test").values()
     model = build(seed, pixels, "pixels")
     trainer = training.Trainer(model, pixels.learning_rate)
     print(trainer.describe(), flush=True)
@@ -37,21 +34,14 @@ def run(seed: int, pixels: sections.Pixels) -> dict[Path, Any]:
     for epoch in range(progress.done, pixels.epochs):
         order = randomness.epoch_order(seed, epoch, len(train))
         batches = training.in_batches(train, order, pixels.batch_size)
-        total = -(-len(train) // pixels.batch_size)
-        for _ in trainer.steps(batches, total, f"epoch {epoch}"):
+        for _ in trainer.steps(batches, -(-len(train) // pixels.batch_size), f"epoch {epoch}"):
             pass
-        on_train, on_test = evaluate(model, curve), evaluate(model, test)
-        loss = on_test.cross_entropy.mean
-        tables["history"].append(
-            {
-                "epoch": epoch,
-                "train_loss": on_train.cross_entropy.mean,
-                "train_accuracy": on_train.accuracy.mean,
-                "test_loss": loss,
-                "test_accuracy": on_test.accuracy.mean,
-            }
-        )
-        print(f"epoch {epoch}: test loss {loss:.4f} nats per pixel", flush=True)
+        on_curve, on_test = evaluate(model, train[: pixels.curve_images]), evaluate(model, test)
+        row = {"epoch": epoch}
+        for split, (loss, accuracy) in (("train", on_curve), ("test", on_test)):
+            row |= {f"{split}_loss": loss.mean, f"{split}_accuracy": accuracy.mean}
+        tables["history"].append(row)
+        print(f"epoch {epoch}: test loss {loss.mean:.4f} nats per pixel", flush=True)
         names = [str(epoch)] if epoch in pixels.snapshots else []
         for name in names + ["final"] * (epoch + 1 == pixels.epochs):
             tables["snapshots"].append(_snapshot(name, epoch + 1, on_test, test))
@@ -89,14 +79,8 @@ def evaluate(model: keras.Model, images: np.ndarray) -> scores.Evaluation:
 def _snapshot(
     name: str, epochs_trained: int, on_test: scores.Evaluation, test: np.ndarray
 ) -> dict[str, Any]:
-    loss, accuracy = on_test
-    return {
-        "snapshot": name,
-        "epochs_trained": epochs_trained,
-        "test_loss": loss.mean,
-        "test_loss_se": loss.standard_error,
-        "test_accuracy": accuracy.mean,
-        "test_accuracy_se": accuracy.standard_error,
-        "test_nats_per_image": loss.mean * test.shape[1],
-        "test_images": len(test),
-    }
+    row: dict[str, Any] = {"snapshot": name, "epochs_trained": epochs_trained}
+    for score, (mean, error) in (("loss", on_test.cross_entropy), ("accuracy", on_test.accuracy)):
+        row |= {f"test_{score}": mean, f"test_{score}_se": error}
+    per_image = row["test_loss"] * test.shape[1]
+    return row | {"test_nats_per_image": per_image, "test_images": len(test)}

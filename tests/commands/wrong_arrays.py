@@ -38,22 +38,23 @@ def changed(image: int, pixel: int, value: Any, dtype: str = "int8") -> np.ndarr
     return array
 
 
+NOT_NPY = "not a whole .npy file"
+DIFFERS = "image 2: known pixels differ from the truth"
+HUGE = npy(MASKED).replace(b"(3, 784), }" + 12 * b" ", b"(3" + 12 * b"0" + b", 784), }")
+
 # By name: the bytes of a file, or None for no file; and a part of the message.
 CASES: dict[str, tuple[bytes | None, str]] = {
     "no file": (None, "not found"),
-    "empty": (b"", "not a whole .npy file"),
-    "text": (b"0 1 -1\n0 1 1\n", "not a whole .npy file"),
-    "truncated": (npy(MASKED)[:-1], "not a whole .npy file"),
-    "header alone": (npy(MASKED)[:128], "not a whole .npy file"),
-    "half a header": (npy(MASKED)[:40], "not a whole .npy file"),
-    "objects": (npy(MASKED.astype(object), allow_pickle=True), "not a whole .npy file"),
+    "empty": (b"", NOT_NPY),
+    "text": (b"0 1 -1\n0 1 1\n", NOT_NPY),
+    "truncated": (npy(MASKED)[:-1], NOT_NPY),
+    "header alone": (npy(MASKED)[:128], NOT_NPY),
+    "half a header": (npy(MASKED)[:40], NOT_NPY),
+    "objects": (npy(MASKED.astype(object), allow_pickle=True), NOT_NPY),
     "trailing bytes": (npy(MASKED) + b"\0", "more after the array"),
     "two arrays": (npy(MASKED) + npy(TRUTH), "more after the array"),
-    "broken header": (npy(MASKED).replace(b"(3, 784)", b"(3, 784,"), "not a whole .npy"),
-    "huge header": (
-        npy(MASKED).replace(b"(3, 784), }" + 12 * b" ", b"(3" + 12 * b"0" + b", 784), }"),
-        "not a whole .npy file",
-    ),
+    "broken header": (npy(MASKED).replace(b"(3, 784)", b"(3, 784,"), NOT_NPY),
+    "huge header": (HUGE, NOT_NPY),
     "strings": (npy(MASKED.astype(str)), "got dtype <U"),
     "complex numbers": (npy(MASKED.astype(complex)), "got dtype complex128"),
     "one image alone": (npy(MASKED[0]), "got shape (784,)"),
@@ -71,22 +72,10 @@ CASES: dict[str, tuple[bytes | None, str]] = {
     # Cast to int8 without a look, 255 would be -1 and 256 would be 0.
     "255": (npy(changed(0, 5, 255, "uint8")[0]), "got 255"),
     "256": (npy(changed(0, 5, 256, "int16")), "image 0, pixel 5: got 256"),
-    "nothing missing": (
-        npy(np.stack([MASKED[0], TRUTH[1]])),
-        "image 1: nothing is missing",
-    ),
+    "nothing missing": (npy(np.stack([MASKED[0], TRUTH[1]])), "image 1: nothing is missing"),
     "13 missing": (npy(mask(draw(2), [[5], [*range(13)]])), "image 1: 13 pixels are"),
     "-1 in the truth": (npy(np.stack([MASKED, MASKED])), "truth, image 0, pixel 0: got -1"),
-    "another truth": (
-        npy(changed(2, 100, 1 - TRUTH[2, 100])),
-        "image 2: known pixels differ from the truth",
-    ),
-    "a bit of a pixel flipped": (
-        npy(changed(2, 100, MASKED[2, 100] ^ 1)),
-        "image 2: known pixels differ from the truth",
-    ),
-    "a bit of its header flipped": (
-        npy(MASKED).replace(b"descr", b"dercr"),
-        "not a whole .npy file",
-    ),
+    "another truth": (npy(changed(2, 100, 1 - TRUTH[2, 100])), DIFFERS),
+    "a bit of a pixel flipped": (npy(changed(2, 100, MASKED[2, 100] ^ 1)), DIFFERS),
+    "a bit of its header flipped": (npy(MASKED).replace(b"descr", b"dercr"), NOT_NPY),
 }

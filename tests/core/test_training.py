@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.core import network, scores, training
 from tests import reference
@@ -14,6 +14,10 @@ pytestmark = pytest.mark.usefixtures("threads")
 def build(kind: str, **changes) -> keras.Model:
     settings = KINDS[kind] | changes
     return network.build(**settings, seed=np.random.SeedSequence(3), name="tiny")
+
+
+def flat(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([array.ravel() for array in arrays])
 
 
 @pytest.mark.parametrize("logits", [1, 4])
@@ -36,33 +40,17 @@ def test_gradient_matches_finite_differences(make_network, rng, kind):
     trainer.optimizer.build(model.trainable_variables)
     assert list(trainer.steps([symbols], 1, "one")) == [1]
     descended = [old - new for old, new in zip(before, model.get_weights())]
-
-    class Perturbed:
-        """The same layers, but weights in double precision."""
-
-        input_shape = model.input_shape
-
-        def __init__(self, weights: list[np.ndarray]):
-            left = iter(weights)
-            self.layers = [
-                type(type(layer).__name__, (), {"get_weights": lambda self, w=own: w})()
-                for layer in model.layers
-                for own in [[next(left) for _ in layer.weights]]
-            ]
-
-    exact = [weights.astype(np.float64) for weights in before]
-    width = 1e-5
-    for matrix, gradient in zip(exact, descended):
-        for place in np.ndindex(matrix.shape):
-            value = matrix[place]
-            matrix[place] = value + width
-            above = reference.loss(Perturbed(exact), symbols)
-            matrix[place] = value - width
-            below = reference.loss(Perturbed(exact), symbols)
-            matrix[place] = value
-            # The reference is double precision; what is left is that the weights, of
-            # order one, and so the differences of them, are float32.
-            assert_allclose(gradient[place], (above - below) / (2 * width), atol=2e-6)
+    for number, gradient in enumerate(descended):
+        for place in np.ndindex(gradient.shape):
+            ends = []
+            for step in (5e-4, -5e-4):
+                moved = [weights.copy() for weights in before]
+                moved[number][place] += step
+                model.set_weights(moved)
+                ends.append((float(moved[number][place]), reference.loss(model, symbols)))
+            (right, above), (left, below) = ends
+            # The reference is double precision, but the weights, of order one, are float32.
+            assert_allclose(gradient[place], (above - below) / (right - left), atol=2e-6)
 
 
 @pytest.mark.parametrize(
@@ -75,40 +63,23 @@ def test_gradient_matches_finite_differences(make_network, rng, kind):
         ("softmax", {"units": (8,)}),
     ],
 )
-def test_loss_falls_on_a_pattern_that_can_be_learned(kind, changes):
+def test_the_loss_of_a_simple_pattern_falls(kind, changes):
     model = build(kind, **changes)
     # Alternating sequences with either phase: only the first element is uncertain, so
     # the least possible loss is log(2) / 8 = 0.087 nats per element.
     batch = np.tile(np.array([[0, 1], [1, 0]], np.uint8), (8, 4))
     trainer = training.Trainer(model, 0.02)
     initial = reference.loss(model, batch[:2])
-    for _ in trainer.steps([batch] * 150, 150, "toy"):
-        pass
+    list(trainer.steps([batch] * 150, 150, "toy"))
     final = reference.loss(model, batch[:2])
     assert initial > 0.5
     assert np.log(2) / 8 - 1e-3 < final < 0.2
-
-
-def test_the_first_step_of_adam_moves_by_the_learning_rate(rng):
-    symbols = rng.integers(0, 2, (4, 6), dtype=np.uint8)
-    for rate in (0.001, 0.02):
-        model = build("gru")
-        before = np.concatenate([w.ravel() for w in model.get_weights()])
-        list(training.Trainer(model, rate).steps([symbols], 1, "one"))
-        after = np.concatenate([w.ravel() for w in model.get_weights()])
-        # Kingma and Ba 2015, algorithm 1 at t = 1: rate * g / (|g| + 1e-7), which is
-        # the rate where the gradient is largest; weights of order one are float32.
-        assert_allclose(np.abs(after - before).max(), rate, rtol=1e-3)
 
 
 def rates(kind: str, peak: float, batches: int) -> np.ndarray:
     """The learning rate of each mini-batch, and the one that would follow the last."""
     rate = training.schedule(kind, peak, batches)
     return np.array([float(rate(t)) if callable(rate) else rate for t in range(batches + 1)])
-
-
-def test_the_constant_schedule_is_constant():
-    assert_allclose(rates("constant", 0.003, 40), 0.003, rtol=0)
 
 
 @pytest.mark.parametrize(("batches", "warm_up"), [(20, 1), (100, 5), (1000, 50)])
@@ -120,35 +91,30 @@ def test_the_cosine_schedule_rises_for_a_twentieth_and_falls_to_zero(batches, wa
     expected = np.where(t < warm_up, t / warm_up, (1 + np.cos(np.pi * done)) / 2)
     # In float32.
     assert_allclose(found, 0.02 * expected, atol=0.02 * 1e-6)
-    assert found[0] == 0
-    assert found.argmax() == warm_up
-    assert_allclose(found[warm_up], 0.02, rtol=1e-6)
-    assert_allclose(found[-1], 0, atol=1e-9)
-    assert (found[1:-1] > 0).all()
 
 
-def test_a_cosine_too_short_to_rise_begins_at_the_peak():
-    found = rates("cosine", 0.02, 3)
+def test_other_schedules_by_hand():
+    assert_allclose(rates("constant", 0.003, 40), 0.003, rtol=0)
     # A twentieth of three mini-batches is none; (1 + cos(pi / 3)) / 2 = 3/4.
-    assert_allclose(found, [0.02, 0.015, 0.005, 0], atol=1e-8)
+    assert_allclose(rates("cosine", 0.02, 3), [0.02, 0.015, 0.005, 0], atol=1e-8)
 
 
-def test_training_follows_the_schedule(rng):
-    """Batches enough for the rate to rise: the first is trained with a rate of zero."""
+@pytest.mark.parametrize(
+    ("kind", "peak", "moves"),
+    # With a schedule the first batch is trained with a rate of zero.
+    [("constant", 0.001, [0.001]), ("constant", 0.02, [0.02]), ("cosine", 0.02, [0, 0.02])],
+)
+def test_weights_move_by_the_learning_rate(rng, kind, peak, moves):
     symbols = rng.integers(0, 2, (4, 6), dtype=np.uint8)
     model = build("gru")
-    trainer = training.Trainer(model, training.schedule("cosine", 0.02, 20))
-    moved = []
-    before = np.concatenate([w.ravel() for w in model.get_weights()])
-    for _ in trainer.steps([symbols] * 3, 3, "some"):
-        after = np.concatenate([w.ravel() for w in model.get_weights()])
-        moved.append(np.abs(after - before).max())
+    trainer = training.Trainer(model, training.schedule(kind, peak, 20))
+    before = flat(model.get_weights())
+    for expected, _ in zip(moves, trainer.steps([symbols] * 2, 2, "some")):
+        after = flat(model.get_weights())
+        # Kingma and Ba 2015, algorithm 1 at t = 1: rate * g / (|g| + 1e-7), which is the rate
+        # where g is largest. On the same batch the direction stays nearly the same.
+        assert_allclose(np.abs(after - before).max(), expected, rtol=1e-2)
         before = after
-    assert moved[0] == 0
-    # On the same batch Adam's direction stays nearly the same; weights of order one are
-    # float32.
-    assert_allclose(moved[1], 0.02, rtol=1e-2)
-    assert moved[2] > 0.01
 
 
 def test_longer_gradients_are_cut_to_the_norm(make_network, rng):
@@ -158,14 +124,9 @@ def test_longer_gradients_are_cut_to_the_norm(make_network, rng):
         """As Adam gets it, over all weights."""
         trainer = training.Trainer(make_network("softmax"), 0.01, clip_norm)
         list(trainer.steps([symbols], 1, "one"))
-        # Kingma and Ba 2015, algorithm 1: the first step leaves a momentum of 0.1 times
-        # the gradient.
-        momenta = [
-            variable.numpy().ravel()
-            for variable in trainer.optimizer.variables
-            if "momentum" in variable.path
-        ]
-        return np.concatenate(momenta) / 0.1
+        # Kingma and Ba 2015, algorithm 1: the momentum of the first step is 0.1 g.
+        variables = trainer.optimizer.variables
+        return flat([own.numpy() for own in variables if "momentum" in own.path]) / 0.1
 
     whole = gradient(None)
     length = float(np.linalg.norm(whole))
@@ -178,15 +139,14 @@ def test_longer_gradients_are_cut_to_the_norm(make_network, rng):
 def test_training_is_a_function_of_weights_and_batches(rng):
     batches = [rng.integers(0, 2, (4, 6), dtype=np.uint8) for _ in range(3)]
 
-    def train(batches: list[np.ndarray]) -> list[np.ndarray]:
+    def train(batches: list[np.ndarray]) -> np.ndarray:
         model = build("stack")
         list(training.Trainer(model, 0.01).steps(batches, len(batches), "some"))
-        return model.get_weights()
+        return flat(model.get_weights())
 
     one, same, other = train(batches), train(batches), train(batches[::-1])
-    for left, right in zip(one, same):
-        np.testing.assert_array_equal(left, right)
-    assert any(np.any(left != right) for left, right in zip(one, other))
+    assert_array_equal(one, same)
+    assert np.any(one != other)
 
 
 def test_a_loss_that_is_not_finite_names_label_and_batch(rng):
@@ -194,18 +154,8 @@ def test_a_loss_that_is_not_finite_names_label_and_batch(rng):
     batches = [rng.integers(0, 2, (4, 6), dtype=np.uint8) for _ in range(3)]
     # The first step is taken with good weights and makes all of them nan.
     trainer = training.Trainer(model, float("nan"))
-    done: list[int] = []
     with pytest.raises(ValueError, match=r"epoch 7, batch 2: the loss is nan"):
-        done.extend(trainer.steps(batches, 3, "epoch 7"))
-
-
-@pytest.mark.parametrize(
-    ("kind", "operations"),
-    [("gru", "fused operations"), ("stack", "stock layers, because recurrent layers are")],
-)
-def test_a_trainer_says_which_operations_it_uses(make_network, kind, operations):
-    line = training.Trainer(make_network(kind), 0.01).describe()
-    assert line.startswith(f"tiny: trained with {operations}")
+        list(trainer.steps(batches, 3, "epoch 7"))
 
 
 def test_in_batches_covers_every_row_once_in_order(rng):
@@ -213,4 +163,4 @@ def test_in_batches_covers_every_row_once_in_order(rng):
     order = rng.permutation(10)
     batches = list(training.in_batches(symbols, order, 4))
     assert [len(batch) for batch in batches] == [4, 4, 2]
-    np.testing.assert_array_equal(np.concatenate(batches), symbols[order])
+    assert_array_equal(np.concatenate(batches), symbols[order])

@@ -2,7 +2,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 from numpy.testing import assert_allclose
 
 from pipeline.meta import excess
@@ -14,65 +13,39 @@ DOUBLE: dict[str, Any] = {"rtol": 1e-12, "atol": 1e-12}
 
 # Two sequences of a reset and two symbols; the exact predictor knows the reset.
 CHARACTERS = np.array([[0, 1, 2], [0, 2, 2]], np.uint8)
-EXACT = np.array(
-    [
-        [[1, 0, 0], [0, 0.5, 0.5], [0, 0.75, 0.25]],
-        [[1, 0, 0], [0, 0.5, 0.5], [0, 0.25, 0.75]],
-    ]
+RESET, EITHER, UNSURE = [1.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.1, 0.6, 0.3]
+with np.errstate(divide="ignore"):
+    EXACT = np.log([[RESET, EITHER, [0.0, 0.75, 0.25]], [RESET, EITHER, [0.0, 0.25, 0.75]]])
+LEARNED = np.log(
+    [[[0.8, 0.1, 0.1], UNSURE, [0.2, 0.4, 0.4]], [[0.4, 0.5, 0.1], UNSURE, [0.2, 0.2, 0.6]]]
 )
-LEARNED = np.array(
-    [
-        [[0.8, 0.1, 0.1], [0.1, 0.6, 0.3], [0.2, 0.4, 0.4]],
-        [[0.4, 0.5, 0.1], [0.1, 0.6, 0.3], [0.2, 0.2, 0.6]],
-    ]
+# KL(exact || learned) where the two symbols came.
+AT_FIRST = 0.5 * np.log(0.5 / 0.6) + 0.5 * np.log(0.5 / 0.3)
+AT_SECOND = (
+    0.75 * np.log(0.75 / 0.4) + 0.25 * np.log(0.25 / 0.4),
+    0.25 * np.log(0.25 / 0.2) + 0.75 * np.log(0.75 / 0.6),
 )
 
 
-def safe_log(p: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore"):
-        return np.log(p)
+def assert_rows(found: dict, expected: dict) -> None:
+    pd.testing.assert_series_equal(pd.Series(found), pd.Series(expected), check_like=True, **DOUBLE)
 
 
 def test_compare_by_hand():
-    table = excess.compare(safe_log(LEARNED), safe_log(EXACT), CHARACTERS)
     log = np.log
-    expected = {
+    by_sequence = {
         "cross_entropy": (-log(0.8 * 0.6 * 0.4) / 3, -log(0.4 * 0.3 * 0.6) / 3),
         "exact_cross_entropy": (-log(0.5 * 0.25) / 3, -log(0.5 * 0.75) / 3),
-        "excess": (
-            log(0.5 * 0.25 / (0.8 * 0.6 * 0.4)) / 3,
-            log(0.5 * 0.75 / (0.4 * 0.3 * 0.6)) / 3,
-        ),
-        "symbol_excess": (
-            log(0.5 * 0.25 / (0.6 * 0.4)) / 3,
-            log(0.5 * 0.75 / (0.3 * 0.6)) / 3,
-        ),
+        "symbol_excess": np.log([0.5 * 0.25 / (0.6 * 0.4), 0.5 * 0.75 / (0.3 * 0.6)]) / 3,
         "reset_excess": (-log(0.8) / 3, -log(0.4) / 3),
-        "kl": tuple(
-            (-log(reset) + 0.5 * log(0.25 / (0.6 * 0.3)) + common) / 3
-            for reset, common in (
-                (0.8, 0.75 * log(0.75 / 0.4) + 0.25 * log(0.25 / 0.4)),
-                (0.4, 0.25 * log(0.25 / 0.2) + 0.75 * log(0.75 / 0.6)),
-            )
-        ),
+        "kl": (np.add(AT_SECOND, AT_FIRST) - log([0.8, 0.4])) / 3,
         # Of two equally likely characters the first is the guess.
         "accuracy": (2 / 3, 1 / 3),
         "exact_accuracy": (2 / 3, 2 / 3),
     }
-    assert table.pop("reset_accuracy") == 0.5
-    for name, (one, other) in expected.items():
-        assert_allclose(table.pop(name), (one + other) / 2, **DOUBLE, err_msg=name)
-        # The standard error of a mean of two is half their distance.
-        error = table.pop(f"{name}_se")
-        assert_allclose(error, abs(one - other) / 2, **DOUBLE, err_msg=name)
-    assert not table
-
-
-def test_parts_of_the_excess_add_up():
-    table = excess.compare(safe_log(LEARNED), safe_log(EXACT), CHARACTERS)
-    assert_allclose(table["symbol_excess"] + table["reset_excess"], table["excess"])
-    difference = table["cross_entropy"] - table["exact_cross_entropy"]
-    assert_allclose(table["excess"], difference, **DOUBLE)
+    by_sequence["excess"] = np.add(by_sequence["symbol_excess"], by_sequence["reset_excess"])
+    expected = {"reset_accuracy": 0.5} | reference.estimates(by_sequence)
+    assert_rows(excess.compare(LEARNED, EXACT, CHARACTERS), expected)
 
 
 def test_the_exact_predictor_has_no_excess_over_itself(rng):
@@ -84,44 +57,26 @@ def test_the_exact_predictor_has_no_excess_over_itself(rng):
         assert table[name] == table[f"{name}_se"] == 0
     assert table["reset_accuracy"] == 1
     assert (excess.bias_by_symbol(exact, exact, characters).difference == 0).all()
+    assert set(excess.expected(exact, exact).values()) == {0}
 
 
 def test_bias_by_symbol_by_hand():
-    table = excess.bias_by_symbol(safe_log(LEARNED), safe_log(EXACT), CHARACTERS)
-    expected = [
-        # Means over the two symbols of each sequence; the resets are left out.
-        (1, (0.6 + 0.4) / 2, (0.6 + 0.2) / 2, (0.5 + 0.75) / 2, (0.5 + 0.25) / 2),
-        (2, (0.3 + 0.4) / 2, (0.3 + 0.6) / 2, (0.5 + 0.25) / 2, (0.5 + 0.75) / 2),
-    ]
-    assert len(table) == 2
-    for row, (symbol, *shares) in zip(table.itertuples(), expected):
-        network, exact = np.array(shares[:2]), np.array(shares[2:])
-        assert row.symbol == symbol
-        assert_allclose(row.network, network.mean(), **DOUBLE)
-        assert_allclose(row.exact, exact.mean(), **DOUBLE)
-        bias = network - exact
-        assert_allclose(row.difference, bias.mean(), **DOUBLE)
-        assert_allclose(row.difference_se, abs(bias[0] - bias[1]) / 2, **DOUBLE)
+    # Means over the two symbols of each sequence; the resets are left out.
+    network = {1: [0.5, 0.4], 2: [0.35, 0.45]}
+    exact = {1: [0.625, 0.375], 2: [0.375, 0.625]}
+    found = excess.bias_by_symbol(LEARNED, EXACT, CHARACTERS)
+    for k, row in enumerate(found.to_dict("records"), start=1):
+        expected = {"symbol": k, "network": np.mean(network[k]), "exact": np.mean(exact[k])}
+        difference = {"difference": np.subtract(network[k], exact[k])}
+        assert_rows(row, expected | reference.estimates(difference))
 
 
 def test_excess_per_symbol_by_hand():
-    found = excess.expected(safe_log(LEARNED), safe_log(EXACT))
-    log = np.log
-    at_first = 0.5 * log(0.5 / 0.6) + 0.5 * log(0.5 / 0.3)
     # Means over the two symbols; the prediction of the reset is left out.
-    one = (at_first + 0.75 * log(0.75 / 0.4) + 0.25 * log(0.25 / 0.4)) / 2
-    other = (at_first + 0.25 * log(0.25 / 0.2) + 0.75 * log(0.75 / 0.6)) / 2
-    assert_allclose(found["excess"], (one + other) / 2, **DOUBLE)
-    assert_allclose(found["excess_se"], abs(one - other) / 2, **DOUBLE)
-
-
-def test_excess_per_symbol_and_that_of_resets_add_up_to_the_kl():
-    log_p, exact = safe_log(LEARNED), safe_log(EXACT)
-    table = excess.compare(log_p, exact, CHARACTERS)
-    found = excess.expected(log_p, exact)
-    assert_allclose(found["excess"] * 2 / 3 + table["reset_excess"], table["kl"], **DOUBLE)
-    for end in ("", "_se"):
-        assert found[f"excess_per_character{end}"] == table[f"kl{end}"]
+    by_sequence = {"excess": np.add(AT_SECOND, AT_FIRST) / 2}
+    resets = -np.log([0.8, 0.4])
+    by_sequence["excess_per_character"] = (2 * by_sequence["excess"] + resets) / 3
+    assert_rows(excess.expected(LEARNED, EXACT), reference.estimates(by_sequence))
 
 
 def drawn(rng: np.random.Generator, sequences: int, steps: int):
@@ -138,15 +93,10 @@ def test_excess_per_symbol_is_the_paired_one_without_the_noise_of_the_draw(rng):
     table = excess.compare(log_p, exact, characters)
     # Three of four characters are symbols.
     paired, error = table["symbol_excess"] * 4 / 3, table["symbol_excess_se"] * 4 / 3
-    # Both estimate the same: four standard errors of the noisier.
-    assert abs(found["excess"] - paired) < 4 * error
+    # Both estimate the same: four standard errors of the noisier. None beats the exact one.
+    assert abs(found["excess"] - paired) < 4 * error < paired
     assert found["excess"] > 4 * found["excess_se"]
     assert found["excess_se"] < error / 2
-
-
-def test_the_exact_predictor_has_no_excess_per_symbol(rng):
-    _, _, exact, _ = drawn(rng, 5, 11)
-    assert set(excess.expected(exact, exact).values()) == {0}
 
 
 def test_regret_sequence_by_sequence(rng):
@@ -159,70 +109,32 @@ def test_regret_sequence_by_sequence(rng):
     pd.testing.assert_frame_equal(found, pd.DataFrame(expected), rtol=1e-9, atol=1e-12)
 
 
-def test_regret_by_hand():
-    # p is 3/4 in the one sequence, certain in the other.
-    p = np.array([[[0.75, 0.25]], [[1.0, 0.0]]])
-    known = KnownP(p, 3).log_p_next(CHARACTERS)
-    found = excess.regret(safe_log(LEARNED), safe_log(EXACT), known)
-    log = np.log
-
-    def from_p(a: float, b: float) -> float:
-        return 0.75 * log(0.75 / a) + 0.25 * log(0.25 / b)
-
-    network = [
-        (-log(0.8), -log(0.4)),
-        (from_p(0.6, 0.3), -log(0.6)),
-        (from_p(0.4, 0.4), -log(0.2)),
-    ]
-    exact = [(0, 0), (from_p(0.5, 0.5), -log(0.5)), (0, -log(0.25))]
-    difference = np.subtract(network, exact)
-    assert list(found.step) == [0, 1, 2]
-    for step, row in found.iterrows():
-        for name, (one, other) in (
-            ("network", network[step]),
-            ("exact", exact[step]),
-            ("difference", difference[step]),
-            ("cumulated", difference[: step + 1].sum(axis=0)),
-        ):
-            assert_allclose(row[name], (one + other) / 2, **DOUBLE, err_msg=name)
-            error = row[f"{name}_se"]
-            assert_allclose(error, abs(one - other) / 2, **DOUBLE, err_msg=name)
-
-
-@pytest.mark.parametrize("which", ["exact", "known"])
-def test_who_knows_as_much_has_no_regret_left(rng, which):
+def test_who_knows_as_much_has_no_regret_left(rng):
     _, log_p, exact, known = drawn(rng, 5, 10)
-    if which == "exact":
-        table = excess.regret(exact, exact, known)
-        names = ["difference", "cumulated"]
-    else:
-        table = excess.regret(log_p, known, known)
-        names = ["exact"]
-    assert (table[names] == 0).all(axis=None)
+    assert (excess.regret(log_p, known, known).exact == 0).all()
+    assert (excess.regret(exact, exact, known)[["difference", "cumulated"]] == 0).all(axis=None)
 
 
 def test_regret_falls_within_a_period_and_starts_again_at_the_next(rng):
     _, log_p, exact, known = drawn(rng, 4000, 8)
     for name in ("network", "exact"):
-        regret = excess.regret(log_p, exact, known)[name].to_numpy()
-        assert regret[0] == regret[4] == 0
+        one, other = excess.regret(log_p, exact, known)[name].to_numpy().reshape(2, 4)
+        assert one[0] == other[0] == 0
         # Each symbol that was seen is worth many standard errors of these means.
-        assert regret[1] > regret[2] > regret[3] > 0
-        assert regret[5] > regret[6] > regret[7] > 0
-        assert_allclose(regret[1:4], regret[5:8], rtol=0.1)
+        assert one[1] > one[2] > one[3] > 0
+        assert_allclose(one[1:], other[1:], rtol=0.1)
 
 
 def test_losses_are_of_each_set_of_sequences(rng):
     own = Source((5.0, 1.0), 3)
-    one, other = (own.draw(rng, count, 6)[0] for count in (4, 7))
-    found = excess.losses(own.log_p_next, {"train": one, "test": other}, "exact_")
-    for name, characters in (("train", one), ("test", other)):
+    sequences = {"train": own.draw(rng, 4, 6)[0], "test": own.draw(rng, 7, 6)[0]}
+    expected = {}
+    for name, characters in sequences.items():
         log_p = own.log_p_next(characters)
         p = np.take_along_axis(log_p, characters[..., None].astype(int), axis=-1)
-        assert_allclose(found.pop(f"exact_{name}_loss"), -p.mean(), **DOUBLE)
-        right = (log_p.argmax(axis=-1) == characters).mean()
-        assert_allclose(found.pop(f"exact_{name}_accuracy"), right, **DOUBLE)
-    assert not found
+        expected[f"exact_{name}_loss"] = -p.mean()
+        expected[f"exact_{name}_accuracy"] = (log_p.argmax(axis=-1) == characters).mean()
+    assert_rows(excess.losses(own.log_p_next, sequences, "exact_"), expected)
 
 
 def test_symbol_1_alone_is_expected_more_and_more():

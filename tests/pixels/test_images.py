@@ -59,10 +59,4 @@ def test_resize_by_hand():
     grey = np.array([[[0, 100], [0, 100]]], np.uint8)
     columns = np.tile([0, 25, 75, 100], (4, 1))
     assert_array_equal(images.resize(grey, 4), columns[None])
-    transposed = grey.transpose(0, 2, 1)
-    assert_array_equal(images.resize(transposed, 4), columns.T[None])
-
-
-def test_ink_is_the_share_of_pixels_that_are_on():
-    binary = np.array([[0, 1, 1, 0], [1, 1, 1, 0]], np.uint8)
-    assert_array_equal(images.ink(binary), [0.5, 0.75])
+    assert_array_equal(images.resize(grey.transpose(0, 2, 1), 4), columns.T[None])

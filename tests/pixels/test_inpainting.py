@@ -23,16 +23,13 @@ def found(model: Any) -> inpainting.Inpainted:
 
 def test_posterior_is_that_of_each_image_alone(model, found):
     assert found.log_posterior.shape == (3, 8)
+    assert_array_equal(found.missing, [[0, -1, -1], [300, 301, 783], [28, 29, -1]])
     for log_p, image, missing in zip(found.log_posterior, MASKED.tolist(), MISSING):
         joint, _ = reference.completion_scores(model, image, missing)
         # Sums of 784 float32 log probabilities of order one.
         assert_allclose(np.exp(log_p[: len(joint)]), reference.posterior(joint), atol=1e-4)
         assert (log_p[len(joint) :] == -np.inf).all()
         assert_allclose(np.exp(log_p).sum(), 1, rtol=1e-12)
-
-
-def test_missing_pixels_are_listed_with_minus_one_behind(found):
-    assert_array_equal(found.missing, [[0, -1, -1], [300, 301, 783], [28, 29, -1]])
 
 
 def test_fill_is_the_most_probable_completion(found):
@@ -96,14 +93,12 @@ def test_two_square_images_are_not_taken_for_image_and_truth():
     assert truth is None
 
 
-def test_booleans_are_numbers_but_cannot_mark_what_is_missing():
-    with pytest.raises(ValueError, match="nothing is missing"):
-        inpainting.check(TRUTH.astype(bool))
-
-
 def test_as_many_missing_pixels_as_allowed():
     masked, _ = inpainting.check(mask(draw(1), [list(range(12))]))
     assert (masked == -1).sum() == 12
+    # Booleans are numbers, but cannot mark what is missing.
+    with pytest.raises(ValueError, match="nothing is missing"):
+        inpainting.check(TRUTH.astype(bool))
 
 
 def test_the_function_checks_its_images_too(model, rng):

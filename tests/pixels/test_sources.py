@@ -56,8 +56,7 @@ def test_real_mnist(tmp_path, monkeypatch):
     first = sources.mnist(tmp_path, tmp_path)
     assert first.train.shape == (60_000, 28, 28)
     assert first.test.shape == (10_000, 28, 28)
-    # tensorflow-datasets' order is not that of the original files, whose test labels
-    # begin 7, 2, 1, 0, 4.
+    # In tensorflow-datasets' order; those of the original files begin 7, 2, 1, 0, 4.
     assert first.test_labels[:5].tolist() == [2, 0, 4, 8, 7]
     assert first.train_labels[:5].tolist() == [4, 1, 0, 7, 8]
     assert np.bincount(first.train_labels)[0] == 5923

@@ -3,16 +3,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from pipeline.meta.source import Source
 from pipeline.probes import bounds
+from pipeline.probes.tables import stack
 from tests import reference
 
-# Sums of a few hundred products in double precision; the reference takes differences of
-# lgamma of moderate arguments.
+# Sums of a few hundred products; the reference takes differences of moderate lgamma.
 DOUBLE: dict[str, Any] = {"rtol": 1e-11, "atol": 1e-11}
 
 PRIORS = [(10.0, 1.0, 1.0), (1.3, 1.3, 1.3), (0.2, 4.0), (1.0, 2.0, 0.5, 3.0)]
@@ -39,26 +40,15 @@ def test_bounds_by_hand():
     # Two symbols, p uniform; after one symbol its probability is 2/3.
     found = table((1.0, 1.0), 3)
     two, third = np.log(2), -(2 / 3) * np.log(2 / 3) - (1 / 3) * np.log(1 / 3)
-    expected = {
-        ("exact", "1"): (two, 1 / 2),
-        ("exact", "2"): (third, 2 / 3),
-        ("exact", "mean"): ((two + third) / 2, 7 / 12),
-    }
+    expected = {("exact", "1"): (two, 1 / 2), ("exact", "2"): (third, 2 / 3)}
+    expected["exact", "mean"] = ((two + third) / 2, 7 / 12)
     for position in ("1", "2", "mean"):
-        # The integral of -p log p - (1 - p) log(1 - p) over (0, 1) is 1/2, that of
-        # max(p, 1 - p) is 3/4.
+        # Integrals over (0, 1): of -p log p - (1 - p) log(1 - p), and of max(p, 1 - p).
         expected["known_p", position] = (1 / 2, 3 / 4)
         expected["prior_only", position] = (two, 1 / 2)
     assert found.keys() == expected.keys()
     for key, values in expected.items():
         assert_allclose(found[key], values, **DOUBLE, err_msg=str(key))
-
-
-def test_the_prior_alone_has_the_entropy_and_the_maximum_of_the_shares():
-    found = table((6.0, 3.0, 1.0), 4)
-    entropy = -0.6 * np.log(0.6) - 0.3 * np.log(0.3) - 0.1 * np.log(0.1)
-    for position in ("1", "2", "3", "mean"):
-        assert_allclose(found["prior_only", position], (entropy, 0.6), **DOUBLE)
 
 
 @given(
@@ -68,9 +58,7 @@ def test_the_prior_alone_has_the_entropy_and_the_maximum_of_the_shares():
 def test_counting_leads_from_the_prior_towards_p(alpha, reset_every):
     found = table(alpha, reset_every)
     nats, right = zip(*(found["exact", str(t)] for t in range(1, reset_every)))
-    assert_allclose(found["exact", "1"], found["prior_only", "1"], **DOUBLE)
-    # More symbols never make the best predictor worse, and p itself is better still.
-    # The rounding is of sums of up to a few hundred terms.
+    # More symbols never make it worse, and p itself is better still, up to rounding.
     assert np.all(np.diff([*nats, found["known_p", "1"][0]]) <= 1e-9)
     assert np.all(np.diff([*right, found["known_p", "1"][1]]) >= -1e-9)
 
@@ -90,35 +78,16 @@ def test_a_period_of_one_symbol_has_only_the_prior():
     assert found["exact", "1"] == found["exact", "mean"] == found["prior_only", "mean"]
 
 
-def test_bounds_are_those_of_the_predictor_on_drawn_sequences(rng):
-    alpha, reset_every, sequences = (2.0, 1.0, 0.4), 8, 4000
-    own = Source(alpha, reset_every)
-    characters, _ = own.draw(rng, sequences, reset_every)
-    log_p = own.log_p_next(characters)[:, 1:]
-    came = characters[:, 1:].astype(int)
-    nats = -np.take_along_axis(log_p, came[..., None], axis=-1)[..., 0]
-    right = log_p.argmax(axis=-1) == came
-    found = table(alpha, reset_every)
-    for position in range(1, reset_every):
-        for values, bound in zip((nats, right), found["exact", str(position)]):
-            drawn = values[:, position - 1]
-            # Four standard errors.
-            assert abs(drawn.mean() - bound) < 4 * drawn.std() / np.sqrt(sequences)
-
-
 @pytest.mark.parametrize(
     ("alpha", "entropy", "maximum"),
     [
         # Of three pieces of a stick, broken anywhere, the longest is (1 + 1/2 + 1/3) / 3.
         # psi(4) - psi(2) = 1/3 + 1/2.
         ((1.0, 1.0, 1.0), 5 / 6, 11 / 18),
-        ((1.0, 1.0), 1 / 2, 3 / 4),
         # psi(3) - psi(2) = 1/2 and psi(4) - psi(3) = 1/3. For Beta(2, 1), density 2 p:
         # psi(4) - psi(3) with 2/3, psi(4) - psi(2) with 1/3. E[max] is the integral of
         # 2 p max(p, 1 - p): 1/6 below one half, 7/12 above.
         ((2.0, 1.0), (2 * (1 / 3) + 5 / 6) / 3, 3 / 4),
-        # Four pieces: (1 + 1/2 + 1/3 + 1/4) / 4.
-        ((1.0, 1.0, 1.0, 1.0), 1 / 2 + 1 / 3 + 1 / 4, 25 / 48),
     ],
 )
 def test_expected_entropy_and_maximum_by_hand(alpha, entropy, maximum):
@@ -126,26 +95,19 @@ def test_expected_entropy_and_maximum_by_hand(alpha, entropy, maximum):
     assert_allclose(bounds.expected_maximum(alpha), maximum, **DOUBLE)
 
 
-@pytest.mark.parametrize(
-    "alpha", [(10, 1, 1), (5, 5), (2, 3, 4, 5), (1, 2), (60, 1, 1), (30, 30, 30)]
-)
+@pytest.mark.parametrize("alpha", [(10, 1, 1), (2, 3, 4, 5), (1, 2), (60, 1, 1), (30, 30, 30)])
 def test_expected_maximum_by_inclusion_and_exclusion(alpha):
     found = bounds.expected_maximum(tuple(float(a) for a in alpha))
     assert_allclose(found, reference.expected_maximum(alpha), **DOUBLE)
 
 
-@pytest.mark.parametrize(
-    "alpha", [(10.0, 1.0, 1.0), (1.3, 1.3, 1.3), (0.3, 2.5), (0.05, 0.1, 0.2, 0.05)]
-)
+@pytest.mark.parametrize("alpha", [(1.3, 1.3, 1.3), (0.3, 2.5), (0.05, 0.1, 0.2, 0.05)])
 def test_expected_entropy_and_maximum_are_those_of_draws(rng, alpha):
     p = rng.dirichlet(alpha, size=40_000)
-    entropy = -np.sum(p * np.log(np.maximum(p, 1e-300)), axis=1)
-    for values, expected in (
-        (entropy, bounds.expected_entropy(alpha)),
-        (p.max(axis=1), bounds.expected_maximum(alpha)),
-    ):
-        # Four standard errors.
-        assert abs(values.mean() - expected) < 4 * values.std() / np.sqrt(len(p))
+    values = np.column_stack([scipy.special.entr(p).sum(axis=1), p.max(axis=1)])
+    expected = bounds.expected_entropy(alpha), bounds.expected_maximum(alpha)
+    # Four standard errors.
+    assert np.all(np.abs(values.mean(axis=0) - expected) < 4 * values.std(axis=0) / np.sqrt(len(p)))
 
 
 def test_huge_alpha_is_a_known_p():
@@ -162,38 +124,22 @@ def test_tiny_alpha_is_one_certain_symbol():
     assert 1 - 1e-3 < bounds.expected_maximum((1e-4, 1e-4)) < 1
 
 
-@given(order=st.permutations([4.0, 1.0, 0.3]))
-def test_names_of_symbols_do_not_matter(order):
-    alpha = (4.0, 1.0, 0.3)
-    for key, values in table(tuple(order), 5).items():
-        assert_allclose(values, table(alpha, 5)[key], **DOUBLE)
-
-
 @pytest.mark.parametrize(
     ("steps", "nats", "right"),
     [
         # Resets cost nothing and are always guessed.
-        (3, (0 + 0.9 + 0.3) / 3, (1 + 0.5 + 0.75) / 3),
         (6, (0 + 0.9 + 0.3) / 3, (1 + 0.5 + 0.75) / 3),
         # The last period is cut short.
-        (4, (0 + 0.9 + 0.3 + 0) / 4, (1 + 0.5 + 0.75 + 1) / 4),
         (5, (0 + 0.9 + 0.3 + 0 + 0.9) / 5, (1 + 0.5 + 0.75 + 1 + 0.5) / 5),
         (1, 0, 1),
     ],
 )
 def test_attainable_per_character_includes_the_resets(steps, nats, right):
-    expected = pd.DataFrame(
-        [
-            ("exact", "1", 0.9, 0.5),
-            ("exact", "2", 0.3, 0.75),
-            ("exact", "mean", 0.6, 0.625),
-            ("known_p", "1", 0.1, 0.9),
-            ("known_p", "2", 0.1, 0.9),
-            ("known_p", "mean", 0.1, 0.9),
-        ],
-        columns=["predictor", "position", "cross_entropy", "accuracy"],
-    )
-    found = bounds.attainable(expected, steps)
+    position = ["1", "2", "mean"]
+    one = {"position": position, "cross_entropy": [0.9, 0.3, 0.6], "accuracy": [0.5, 0.75, 0.625]}
+    other = {"position": position, "cross_entropy": 0.1, "accuracy": 0.9}
+    expected = {"exact": pd.DataFrame(one), "known_p": pd.DataFrame(other)}
+    found = bounds.attainable(stack(expected, "predictor"), steps)
     assert list(found.predictor) == ["exact", "known_p"]
     assert_allclose(found.cross_entropy[0], nats, **DOUBLE)
     assert_allclose(found.accuracy[0], right, **DOUBLE)

@@ -3,9 +3,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline.params.sections import MetaModel
 from pipeline.report import facts
-from pipeline.report.tables import records
+from pipeline.tables.rows import records
 
 NAN = float("nan")
 
@@ -23,14 +22,12 @@ def row(**cells: Any) -> Any:
         (1.0, 2.0, (0.0, 0.6), 0),
         (2.0, 1.0, (0.5, 0.0), 0),  # two standard errors exactly
         (1.0, 1.0, (0.0, 0.0), 0),
-        # The errors of both count: 0.5 by Pythagoras.
-        (2.0, 1.0, (0.3, 0.4), 0),
+        (2.0, 1.0, (0.3, 0.4), 0),  # the errors of both count: 0.5 by Pythagoras
         (2.1, 1.0, (0.3, 0.4), 1),
     ],
 )
 def test_means_are_compared_by_two_standard_errors(one, other, errors, expected):
-    first = row(nats=one, nats_se=errors[0], accuracy=0.0, accuracy_se=0.0)
-    second = row(nats=other, nats_se=errors[1], accuracy=9.0, accuracy_se=0.0)
+    first, second = (row(nats=mean, nats_se=se) for mean, se in zip((one, other), errors))
     assert facts.compare(first, second, "nats") == expected
 
 
@@ -51,17 +48,14 @@ def scores(**nats_of_lookup: float) -> pd.DataFrame:
     )
 
 
-def test_a_case_has_exact_past_and_the_best_other_method():
-    uniform, centre = facts.cases(scores(uniform=0.3, centre=0.3))
-    assert (uniform.exact.masks, centre.exact.masks) == ("uniform", "centre")
-    assert (uniform.exact.snapshot, uniform.exact.fill_accuracy) == ("final", 0.9)
-    assert uniform.past_only.fill_accuracy == 0.8
-    assert uniform.best.method == "majority"
-
-
-def test_exact_and_lookup_are_compared_by_the_probability_of_the_truth():
+def test_a_case_has_exact_past_the_best_other_method_and_a_comparison_with_lookup():
     cases = facts.cases(scores(uniform=0.3, centre=0.1, boundary=0.21))
-    assert [case.likelihood for case in cases] == [1, -1, 0]
+    uniform, centre, _ = cases
+    assert (uniform["exact"].masks, centre["exact"].masks) == ("uniform", "centre")
+    assert (uniform["exact"].snapshot, uniform["exact"].fill_accuracy) == ("final", 0.9)
+    assert uniform["past_only"].fill_accuracy == 0.8
+    assert uniform["best"].method == "majority"
+    assert [case["likelihood"] for case in cases] == [1, -1, 0]
 
 
 @pytest.mark.parametrize(
@@ -81,52 +75,19 @@ def test_what_is_attainable_depends_on_both_predictors(published, verdict):
         columns=["model", "predictor", "accuracy"],
     )
     # M9 is published, but no model of ours; M2 is not published.
-    (found,) = facts.attainable(table, {"M1": published, "M9": 0.5}, 0.01)
-    assert found == ("M1", published, 0.8, 0.9, verdict)
+    (found,) = records(facts.attainable(table, {"M1": published, "M9": 0.5}, 0.01))
+    assert found == ("M1", 0.8, 0.9, published, verdict)
+    assert facts.attainable(table, {}, 0.01).empty
 
 
 @pytest.mark.parametrize(
     ("excess", "gain", "expected"),
     [
-        # 1 % of 0.4 is 0.004.
-        (0.0039, 0.4, "exact"),
+        (0.0039, 0.4, "exact"),  # 1 % of 0.4 is 0.004
         (0.0041, 0.4, "nearly"),
         (0.4, 0.4, "nearly"),
-        # A period of one symbol has nothing to count.
-        (0.0039, 0.0, "prior"),
+        (0.0039, 0.0, "prior"),  # a period of one symbol has nothing to count
     ],
 )
 def test_what_is_learned_depends_on_what_counting_is_worth(excess, gain, expected):
     assert facts.outcome(row(excess=excess, gain=gain)) == expected
-
-
-@pytest.mark.parametrize(
-    ("reset_every", "alpha", "expected"),
-    [
-        (5, (10.0, 1.0, 1.0), True),
-        (5, (10.0, 1.0, 1.0000001), True),  # tables have six digits
-        (5, (10.0, 1.0, 1.001), False),
-        (5, (1.0, 10.0, 1.0), False),
-        (6, (10.0, 1.0, 1.0), False),
-        (5, (10.0, 1.0), False),
-        (5, (10.0, 1.0, 1.0, 1.0), False),
-    ],
-)
-def test_studies_cover_a_model_with_the_same_source(reset_every, alpha, expected):
-    recipes = pd.DataFrame(
-        {
-            "model": ["M1", "M1"],
-            "reset_every": 5,
-            "alpha_1": 10.0,
-            "alpha_2": 1,
-            "alpha_3": 1,
-        }
-    )
-    models = {"M1": MetaModel(reset_every, alpha), "M2": MetaModel(reset_every, alpha)}
-    assert facts.covered_models(recipes, models) == ["M1"] * expected
-
-
-@pytest.mark.parametrize(("symbols", "expected"), [(2, False), (3, True), (4, False)])
-def test_the_simplex_of_three_symbols_is_a_triangle(symbols, expected):
-    table = pd.DataFrame({f"p_{k + 1}": [0.5] for k in range(symbols)} | {"p_0": [0.0]})
-    assert facts.is_triangle(table) == expected

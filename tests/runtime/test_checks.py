@@ -6,39 +6,29 @@ import pytest
 from pipeline.runtime import checks
 
 PATH = Path("some.npz")
-UINT8 = np.dtype(np.uint8)
+SHAPE = ((2, 3), np.dtype(np.uint8))
+INFINITE = "got a value that is not a number, or infinite"
+NO_SHAPE = r"got shape .*; expected \(2, 3\) of uint8"
+NO_SUM = "probabilities sum to one with an error of .*"
 
 
-def test_shape_and_type():
-    checks.require_shape(PATH, np.zeros((2, 3), np.uint8), (2, 3), UINT8)
-    for array in (np.zeros((3, 2), np.uint8), np.zeros((2, 3)), np.zeros(6, np.uint8)):
-        with pytest.raises(ValueError, match=r"some\.npz: got shape .*; expected \(2, 3\) of"):
-            checks.require_shape(PATH, array, (2, 3), UINT8)
-
-
-def test_values():
-    checks.require_values(PATH, np.array([0, 1, 1]), (0, 1))
-    with pytest.raises(ValueError, match=r"got the value 2; expected \(0, 1\)"):
-        checks.require_values(PATH, np.array([0, 1, 2]), (0, 1))
-
-
-def test_log_scale():
-    checks.require_log_scale(PATH, np.array([1.0, -np.inf]))
-    checks.require_log_scale(PATH, np.array(["text"]))
-    for value in (np.nan, np.inf):
-        with pytest.raises(ValueError, match="not a number, or infinite"):
-            checks.require_log_scale(PATH, np.array([1.0, value]))
-
-
-def test_finite():
-    checks.require_finite(PATH, np.array([1.0, -2.0]))
-    for value in (np.nan, np.inf, -np.inf):
-        with pytest.raises(ValueError, match=r"some\.npz: got a value that is not"):
-            checks.require_finite(PATH, np.array([1.0, value]))
-
-
-@pytest.mark.parametrize("wrong", [[0.5, 0.6], [0.5, 0.4999], [np.nan, 1], [np.inf, 0]])
-def test_normalised(wrong):
-    checks.require_normalised(PATH, np.array([[0.25, 0.75], [0.5, 0.5 + 1e-7]]))
-    with pytest.raises(ValueError, match="probabilities sum to one with an error of"):
-        checks.require_normalised(PATH, np.array([[0.25, 0.75], wrong]))
+@pytest.mark.parametrize(
+    ("check", "more", "good", "wrong", "message"),
+    [
+        ("shape", SHAPE, np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8), NO_SHAPE),
+        ("shape", SHAPE, np.zeros((2, 3), np.uint8), np.zeros((2, 3)), NO_SHAPE),
+        ("values", ((0, 1),), [0, 1, 1], [0, 1, 2], r"got the value 2; expected \(0, 1\)"),
+        ("finite", (), ["text"], [1.0, np.inf], INFINITE),
+        ("finite", (), [1.0, -2.0], [1.0, -np.inf], INFINITE),
+        ("finite", (True,), [1.0, -np.inf], [1.0, np.nan], INFINITE),
+        ("finite", (True,), ["text"], [1.0, np.inf], INFINITE),
+        ("normalised", (), [0.25, 0.75], [[0.5, 0.5], [0.5, 0.6]], NO_SUM),
+        ("normalised", (), [0.5, 0.5 + 1e-7], [0.5, 0.4999], NO_SUM),
+        ("normalised", (), [[0, 1], [1, 0]], [[0, 1], [np.nan, 1]], NO_SUM),
+    ],
+)
+def test_what_breaks_a_rule_is_refused(check, more, good, wrong, message):
+    require = getattr(checks, f"require_{check}")
+    require(PATH, np.array(good), *more)
+    with pytest.raises(ValueError, match=rf"^some\.npz: {message}$"):
+        require(PATH, np.array(wrong), *more)

@@ -10,30 +10,14 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.report import figures, figures_inpainting, figures_meta, mosaic, style
+from pipeline.figures import drawing, inpainting, meta, mosaic, style
 
 ROOT = Path(__file__).parents[2]
 
 
-def sequence(came: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Periods of five in which only some symbols come, and equal probabilities."""
-    characters = np.resize((0, *np.resize(came, 4)), 20)
-    p = np.full((20, 4), 1 / 4)
-    return characters, p, p
-
-
-@pytest.mark.parametrize("came", [(1,), (1, 2), (1, 2, 3)])
-def test_panels_are_equally_high_whichever_characters_come(came):
-    figure = figures_meta.sequence(*sequence(came))
-    heights = [panel.get_position().height for panel in figure.axes]
-    assert len(heights) == 4
-    assert_allclose(heights, heights[0])
-    assert heights[0] > 0.1
-
-
 def test_panels_have_the_size_and_margins_asked_for():
     margins = {"left": 0.5, "right": 0.25, "bottom": 0.5, "top": 0.25}
-    figure, axes = style.panels(2, 3, size=(3, 1), gap=(0.5, 0.25), **margins)
+    figure, axes = style.panels(2, 3, (3, 1), gap=(0.5, 0.25), **margins)
     width, height = figure.get_size_inches()
     assert_allclose((width, height), (7.25, 4.25))
     assert axes.shape == (3, 2)
@@ -44,8 +28,10 @@ def test_panels_have_the_size_and_margins_asked_for():
 def test_states_of_symbol_1_alone_leave_the_reset_out():
     counts = [(0, 0), (1, 1), (1, 0), (2, 1), (2, 2)]  # symbols seen, of them 1
     states = pd.DataFrame(counts, columns=["seen", "count_1"])
+    states = states.assign(model="M1", network_1=np.arange(5), exact_1=0.5)
     # After two symbols the reset comes.
-    assert figures_meta.states_of_symbol_1(states).index.tolist() == [0, 1]
+    network, _ = meta.in_a_row(states).axes[0].lines
+    assert_array_equal(network.get_ydata(), [0, 1])
 
 
 def test_a_map_of_kl_is_weighted_by_probability():
@@ -54,7 +40,7 @@ def test_a_map_of_kl_is_weighted_by_probability():
         columns=["seen", "count_1", "probability", "kl"],
     )
     # One other symbol: (0.1 * 0.6 + 0.3 * 0.2) / 0.4; two would be more than a period has.
-    found = figures_meta._kl_by_counts(states)
+    found = meta._kl_by_counts(states)
     assert_allclose(found, [[0.5, 0.2], [0.3, np.nan]])
 
 
@@ -74,56 +60,54 @@ def test_a_picture_is_enlarged_and_framed():
 
 @pytest.mark.parametrize("pixel", [0, 27, 756, 783])
 def test_a_frame_in_a_corner_stays_inside(pixel):
-    image = np.zeros(784, np.uint8)
+    picture = mosaic.Picture(np.zeros(784, np.uint8), framed=np.array([pixel]))
     for zoomed in (False, True):
-        picture = mosaic.Picture(image, framed=np.array([pixel]), zoomed=zoomed)
-        assert (mosaic.enlarge(picture, 84) == mosaic.FRAME).any()
+        rgb = mosaic.enlarge(picture._replace(zoomed=zoomed), 84)
+        assert (rgb == mosaic.FRAME).all(axis=-1).any()
 
 
 def test_completions_are_in_the_order_of_their_probability():
     truth = np.zeros(784, np.uint8)
     truth[101] = 1
     missing = np.array([100, 101])
-    first, second, *_ = figures_inpainting.completion_pictures(
-        truth, missing, np.log([0.2, 0.0999, 0.7, 0.0001]), "p = "
-    )
+    log_posterior = np.log([0.2, 0.0999, 0.7, 0.0001])
+    pictures = inpainting.completion_pictures(truth, missing, log_posterior, note="p = ")
+    first, second, *_ = pictures
     # Completion 2 has its bit 1, and so the second missing pixel, set.
     assert (first.title, second.title) == ("p = 0.700 (truth)", "p = 0.200")
     assert_array_equal(first.image, truth)
     assert second.image.sum() == 0
+    assert pictures[3].title == "p = 1e-04"
 
 
-def test_processes_draw_what_one_process_draws(monkeypatch):
-    plan = {f"{n}": partial(figures_meta.sequence, *sequence((n,))) for n in (1, 2, 3)}
+def test_processes_draw_what_one_process_draws():
+    p = np.full((20, 4), 1 / 4)
+    plan = {f"{n}": partial(meta.sequence, np.resize((0, n, n), 20), p, p) for n in (1, 2, 3)}
     alone = {name: style.png(figure()) for name, figure in plan.items()}
-    assert figures.draw(plan, lambda: "text") == (alone, "text")
+    assert drawing.draw(plan) == alone
     assert len(set(alone.values())) == 3
 
 
 def test_a_users_settings_of_matplotlib_change_nothing(tmp_path):
     (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 30\n")
     code = (
-        "import sys, numpy as np; from pipeline.report import figures_meta, style;"
+        "import sys, numpy as np; from pipeline.figures import meta, style;"
         "p = np.full((6, 3), 1 / 3);"
-        "figure = figures_meta.sequence(np.arange(6) % 3, p, p);"
+        "figure = meta.sequence(np.arange(6) % 3, p, p);"
         "sys.stdout.buffer.write(style.png(figure))"
     )
+    environment = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
     here, there = (
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)} | settings,
-            capture_output=True,
-            check=True,
-        ).stdout
+        subprocess.check_output([sys.executable, "-c", code], env=environment | settings)
         for settings in ({}, {"MATPLOTLIBRC": str(tmp_path)})
     )
     assert here == there
     assert here.startswith(b"\x89PNG")
 
 
-def test_the_report_does_not_wait_for_slow_libraries():
-    code = "import sys, pipeline.stages.report; print(*sys.modules)"
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert not {"tensorflow", "keras", "scipy", "sklearn"} & set(run.stdout.split())
+@pytest.mark.parametrize(("stage", "own"), [("report", set()), ("draw", {"matplotlib"})])
+def test_figures_and_words_do_not_wait_for_slow_libraries(stage, own):
+    code = f"import sys, pipeline.stages.{stage}; print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
+    slow = {"matplotlib", "tensorflow", "keras", "scipy", "sklearn"}
+    assert slow.intersection(loaded) == own

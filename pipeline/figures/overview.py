@@ -4,13 +4,13 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from pipeline.figures.inpainting import completion_pictures, example, hide
+from pipeline.figures.meta import mark_resets, sequence_arrays, symbol_colours
+from pipeline.figures.mosaic import Grid, Picture, paste
+from pipeline.figures.pixels import continuations
+from pipeline.figures.style import EXACT
 from pipeline.pixels.images import SIDE
-from pipeline.report.figures_inpainting import completion_pictures, hide
-from pipeline.report.figures_meta import mark_resets, sequence_arrays, symbol_colours
-from pipeline.report.figures_pixels import continuations
-from pipeline.report.mosaic import Grid, Picture, paste
-from pipeline.report.style import EXACT
-from pipeline.report.tables import Arrays
+from pipeline.tables.rows import Arrays
 
 WIDTH, HEIGHT, LOWER = 990, 512, 210  # dots
 
@@ -20,9 +20,19 @@ def overview(gallery: Arrays, fills: Arrays, predictions: Arrays, model: str) ->
     dots = matplotlib.rcParams["figure.dpi"]
     figure = Figure((WIDTH / dots, HEIGHT / dots))
     grid = Grid(size=4 * SIDE, rows=22, top=46)
+    kinds = list(gallery["kind"])
+    first, second = (
+        continuations(gallery, kinds.index(kind))[:4] for kind in ("middle", "highest variance")
+    )
+    titles = ["truth", "hidden", "argmax", "drawn"]
+    continued, filled = [[*map(Picture, first, titles)], [*map(Picture, second)]], []
+    for kind in ("least sure", "surest wrong"):
+        truth, missing, log_posterior = example(fills, "patch_2x2", kind)
+        unknown = Picture(hide(truth, missing), framed=missing)
+        filled.append([unknown, *completion_pictures(truth, missing, log_posterior)[:3]])
     for number, rows, title in (
-        (0, _continued(gallery), "1. A network continues a hidden image"),
-        (1, _filled(fills), "2. It fills a missing patch, with exact probabilities"),
+        (0, continued, "1. A network continues a hidden image"),
+        (1, filled, "2. It fills a missing patch, with exact probabilities"),
     ):
         paste(figure, rows, [], grid, number * WIDTH // 2)
         figure.text(0.25 + number / 2, 1 - 18 / HEIGHT, title, ha="center", size=11)
@@ -40,27 +50,3 @@ def overview(gallery: Arrays, fills: Arrays, predictions: Arrays, model: str) ->
     panel.set(xlabel="time step (grey: reset)", ylabel="probability", ylim=(-0.03, 1.03))
     panel.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
-
-
-def _continued(gallery: Arrays) -> list[list[Picture]]:
-    rows = []
-    for kind, titles in (
-        ("middle", ("truth", "hidden", "argmax", "drawn")),
-        ("highest variance", ("", "", "", "")),
-    ):
-        row = int(np.flatnonzero(gallery["kind"] == kind)[0])
-        rows.append([*map(Picture, continuations(gallery, row), titles)])
-    return rows
-
-
-def _filled(fills: Arrays) -> list[list[Picture]]:
-    rows = []
-    for kind in ("least sure", "surest wrong"):
-        # Where every fill is right there is no wrong one to show.
-        which = int(np.argmax(fills["patch_2x2-kind"] == kind))
-        truth, missing, log_posterior = (
-            fills[f"patch_2x2-{name}"][which] for name in ("truth", "missing", "log_posterior")
-        )
-        unknown = Picture(hide(truth, missing), framed=missing)
-        rows.append([unknown, *completion_pictures(truth, missing, log_posterior)[:3]])
-    return rows

@@ -8,8 +8,11 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 
 TRAIN, TEST, EXACT = "#4477aa", "#ee6677", "black"
@@ -17,12 +20,9 @@ TRAIN, TEST, EXACT = "#4477aa", "#ee6677", "black"
 CHARACTERS = ("0.35", "#4477aa", "#ee6677", "#228833")
 RESET = "0.85"
 NETWORK = "#4477aa"
-# Other exact predictors, as lines.
-KNOWN_P, PRIOR_ONLY = ("0.45", ":"), ("0.45", "-.")
+DASHED: dict[str, Any] = {"color": EXACT, "linestyle": "--", "linewidth": 1}
 RECIPES = {"published": "#ee9944", "tuned": "#aa3377", "converged": "#228833"}
-
-# Width of a figure in inches.
-NARROWEST = 6.5
+NARROWEST = 6.5  # width of a figure in inches
 
 # Without the user's matplotlibrc, which would change every figure.
 matplotlib.rcdefaults()
@@ -42,9 +42,9 @@ matplotlib.rcParams.update(
 
 def panels(
     columns: int,
-    rows: int = 1,
-    *,
+    rows: int,
     size: tuple[float, float],
+    *,
     left: float = 0.7,
     right: float = 0.15,
     bottom: float = 0.5,
@@ -52,22 +52,11 @@ def panels(
     gap: tuple[float, float] = (0.15, 0.15),
     **shared: Any,
 ) -> tuple[Figure, np.ndarray]:
-    """A figure of equal panels (rows, columns).
+    """A figure of panels (rows, columns), each of the same size, and the room around them.
 
-    The margins are fixed: matplotlib's own layouts measure every label two or three times,
-    which takes longer than drawing.
-
-    Args:
-        columns: panels in a row.
-        rows: rows of panels.
-        size: width and height of a panel in inches; it is wider in a figure narrower than
-            NARROWEST, whose legend would have no room.
-        left: room for the labels of the first column; and so on for the other sides.
-        right: see `left`.
-        bottom: see `left`.
-        top: see `left`.
-        gap: between two columns and between two rows.
-        shared: sharex, sharey.
+    All in inches. Panels are wider than `size` in a figure narrower than NARROWEST, whose
+    legend would have no room. The margins are fixed: matplotlib's own layouts measure every
+    label two or three times, which takes longer than drawing.
     """
     around = left + (columns - 1) * gap[0] + right
     wide, high = max(size[0], (NARROWEST - around) / columns), size[1]
@@ -80,19 +69,28 @@ def panels(
     return figure, axes
 
 
-def narrow_panel(figure: Figure, panel: Axes) -> Axes:
-    """A narrow panel to the right of another, for its colour bar."""
-    place = panel.get_position()
-    inch = 1 / figure.get_figwidth()
-    return figure.add_axes((place.x1 + 0.1 * inch, place.y0, 0.14 * inch, place.height))
+def panels_by(
+    table: pd.DataFrame, size: tuple[float, float], rows: int = 1, by: str = "model", **layout: Any
+) -> tuple[Figure, np.ndarray, list[tuple[np.ndarray, pd.DataFrame]]]:
+    """A figure, its panels, and a column of them for each value of `by` with its own rows."""
+    own = [some for _, some in table.groupby(by, sort=False)]
+    figure, axes = panels(len(own), rows, size, **layout)
+    for panel, some in zip(axes[0], own):
+        panel.set_title(some[by].iloc[0])
+    return figure, axes, list(zip(axes.T, own))
+
+
+def colour_bar(figure: Figure, panel: Axes, colours: ScalarMappable, **look: Any) -> Colorbar:
+    """A colour bar to the right of a panel."""
+    place, inch = panel.get_position(), 1 / figure.get_figwidth()
+    bar = figure.add_axes((place.x1 + 0.1 * inch, place.y0, 0.14 * inch, place.height))
+    return figure.colorbar(colours, cax=bar, **look)
 
 
 def legend_below(figure: Figure, panel: Axes, columns: int, title: str = "") -> None:
     """One legend for all panels, in the room below them."""
-    handles, labels = panel.get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="lower center", ncols=columns, title=title, borderaxespad=0.3
-    )
+    look: dict[str, Any] = {"loc": "lower center", "borderaxespad": 0.3}
+    figure.legend(*panel.get_legend_handles_labels(), ncols=columns, title=title, **look)
 
 
 def png(figure: Figure) -> bytes:

@@ -1,8 +1,5 @@
 """Question 3 as figures: networks of the meta-tasks compared with exact Bayes."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -12,26 +9,11 @@ from matplotlib.colors import LogNorm, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.report import style
-from pipeline.report.style import EXACT, NETWORK, TEST, TRAIN, narrow_panel, panels
-from pipeline.report.tables import Arrays, Tables, numbered_columns, record, select
+from pipeline.figures import style
+from pipeline.figures.style import DASHED, EXACT, NETWORK, colour_bar, panels, panels_by
+from pipeline.tables.rows import Arrays, Tables, numbered_columns, record, select
 
-# Nats below which a map of KL distinguishes nothing.
-FAINTEST = 1e-6
-
-DASHED: dict[str, Any] = {"color": EXACT, "linestyle": "--", "linewidth": 1}
-
-
-def model_panels(
-    table: pd.DataFrame, rows: int = 1, **layout: Any
-) -> tuple[Figure, np.ndarray, Iterator[tuple[np.ndarray, pd.DataFrame]]]:
-    """A column of panels for each model: the figure, its panels, and columns with rows."""
-    models = table.model.unique()
-    figure, axes = panels(len(models), rows, **layout)
-    for panel, model in zip(axes[0], models):
-        panel.set_title(model)
-    own = (select(table, model=model) for model in models)
-    return figure, axes, zip(axes.T, own)
+FAINTEST = 1e-6  # nats below which a map of KL distinguishes nothing
 
 
 def symbol_colours(symbols: int) -> list[str]:
@@ -47,9 +29,10 @@ def mark_resets(panel: Axes, characters: np.ndarray) -> None:
     panel.plot(at, height, color=style.RESET, linewidth=1, zorder=0, transform=transform)
 
 
-def whole_numbers(axis: Axis) -> None:
+def whole_numbers(*axes: Axis) -> None:
     """Ticks at whole numbers alone."""
-    axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+    for axis in axes:
+        axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
 
 
 def logarithmic(panel: Axes) -> None:
@@ -62,24 +45,22 @@ def logarithmic(panel: Axes) -> None:
 
 def curves(by_name: Tables, attainable: pd.DataFrame) -> Figure:
     """Training curves of every model, with what three exact predictors reach."""
-    layout: dict[str, Any] = {"gap": (0.55, 0.2), "bottom": 0.85}
-    figure, axes = panels(len(by_name), 2, size=(2.6, 2.4), sharex=True, **layout)
+    figure, axes = panels(len(by_name), 2, (2.6, 2.4), gap=(0.55, 0.2), bottom=0.85, sharex=True)
     lines = (
         ("exact", "exact Bayes", EXACT, "--"),
-        ("known_p", "p known", *style.KNOWN_P),
-        ("prior_only", "counts ignored", *style.PRIOR_ONLY),
+        ("known_p", "p known", "0.45", ":"),
+        ("prior_only", "counts ignored", "0.45", "-."),
     )
     scores = (("loss", "cross_entropy", 1), ("accuracy", "accuracy", 100))
     for column, (name, points) in zip(axes.T, by_name.items()):
         for panel, (quantity, limit, factor) in zip(column, scores):
             # The two coincide: the wider line shows on both sides of the other.
-            for which, colour, width in (("train", TRAIN, 4), ("test", TEST, 1.5)):
+            for which, colour, width in (("train", style.TRAIN, 4), ("test", style.TEST, 1.5)):
                 values = factor * points[f"{which}_{quantity}"]
                 panel.plot(points.batch, values, color=colour, linewidth=width, label=which)
             for predictor, label, colour, dash in lines:
-                reached = record(attainable, model=name, predictor=predictor)
-                height = factor * getattr(reached, limit)
-                panel.axhline(height, color=colour, linestyle=dash, label=label, zorder=1)
+                reached = getattr(record(attainable, model=name, predictor=predictor), limit)
+                panel.axhline(factor * reached, color=colour, linestyle=dash, label=label, zorder=1)
             panel.locator_params(nbins=5)
         column[0].set_title(name)
         column[1].set_xlabel("mini-batches")
@@ -99,8 +80,7 @@ def sequence(characters: np.ndarray, network: np.ndarray, exact: np.ndarray) -> 
     """Probability of each character over time, network and exact, on one sequence."""
     colours = [style.CHARACTERS[0], *symbol_colours(exact.shape[1] - 1)]
     time = np.arange(len(characters))
-    layout: dict[str, Any] = {"right": 1.2, "top": 0.1, "sharex": True, "sharey": True}
-    figure, axes = panels(1, len(colours), size=(7.7, 1.3), **layout)
+    figure, axes = panels(1, len(colours), (7.7, 1.3), right=1.2, top=0.1, sharex=True, sharey=True)
     for symbol, (panel, colour) in enumerate(zip(axes.flat, colours)):
         mark_resets(panel, characters)
         panel.plot(time, network[:, symbol], color=colour, linewidth=2, label="network")
@@ -116,14 +96,12 @@ def sequence(characters: np.ndarray, network: np.ndarray, exact: np.ndarray) -> 
 
 def excess(points: pd.DataFrame) -> Figure:
     """Excess against mini-batches: the median network, and a band for all of them."""
-    layout: dict[str, Any] = {"left": 1.15, "bottom": 0.9, "sharey": True}
-    figure, axes, columns = model_panels(points, size=(2.85, 2.75), **layout)
+    figure, axes, columns = panels_by(points, (2.85, 2.75), left=1.15, bottom=0.9, sharey=True)
     for (panel,), own in columns:
         for recipe, colour in style.RECIPES.items():
             some = select(own[own.batch > 0], recipe=recipe)
-            panel.fill_between(
-                some.batch, some.lowest, some.highest, color=colour, alpha=0.2, linewidth=0
-            )
+            band = {"color": colour, "alpha": 0.2, "linewidth": 0}
+            panel.fill_between(some.batch, some.lowest, some.highest, **band)
             panel.plot(some.batch, some["median"], color=colour, label=recipe)
         panel.set_xlabel("mini-batches")
         logarithmic(panel)
@@ -132,11 +110,10 @@ def excess(points: pd.DataFrame) -> Figure:
     return figure
 
 
-def regret(table: pd.DataFrame) -> Figure:
+def regret(steps: pd.DataFrame) -> Figure:
     """Regret at each step; network less exact predictor, at each step and cumulated."""
-    layout: dict[str, Any] = {"left": 1.05, "gap": (0.65, 0.15), "sharex": True}
-    figure, axes, columns = model_panels(table, 3, size=(2.4, 2.3), **layout)
-    for column, own in columns:
+    figure, axes, models = panels_by(steps, (2.4, 2.3), 3, left=1.05, gap=(0.65, 0.15), sharex=True)
+    for column, own in models:
         # At a reset exact Bayes has no regret, and the network little: a gap in the line.
         at_symbol = np.where(own.exact > 0, 1.0, np.nan)
         column[0].plot(own.step, own.network * at_symbol, color=NETWORK, label="network")
@@ -158,47 +135,41 @@ def regret(table: pd.DataFrame) -> Figure:
 
 def knowledge(states: pd.DataFrame) -> Figure:
     """KL(exact || network) by the count of symbol 1 and that of all others."""
-    figure, axes, columns = model_panels(states, size=(2.4, 2.4), gap=(0.35, 0), right=1.1)
+    figure, axes, columns = panels_by(states, (2.4, 2.4), gap=(0.35, 0), right=1.1)
     maps = {panel: _kl_by_counts(own) for (panel,), own in columns}
-    lowest = min(np.nanmin(values) for values in maps.values())
-    highest = max(np.nanmax(values) for values in maps.values())
-    scale = LogNorm(max(lowest, FAINTEST), highest)
+    every = np.concatenate([values.ravel() for values in maps.values()])
+    scale = LogNorm(max(np.nanmin(every), FAINTEST), np.nanmax(every))
     for panel, values in maps.items():
         picture = panel.imshow(values, origin="lower", norm=scale, cmap="viridis")
         panel.set_xlabel("count of symbol 1")
         panel.grid(visible=False)
-        whole_numbers(panel.xaxis)
-        whole_numbers(panel.yaxis)
+        whole_numbers(panel.xaxis, panel.yaxis)
     axes[0, 0].set_ylabel("count of all other symbols")
-    label = "KL(exact || network) (nats)"
-    place = narrow_panel(figure, axes[0, -1])
-    figure.colorbar(picture, cax=place, label=label, format="{x:g}").minorticks_off()
+    bar = {"label": "KL(exact || network) (nats)", "format": "{x:g}"}
+    colour_bar(figure, axes[0, -1], picture, **bar).minorticks_off()
     return figure
 
 
 def _kl_by_counts(states: pd.DataFrame) -> np.ndarray:
     """Mean KL (others, count of symbol 1) of a model's states by their probability."""
-    places = {"others": states.seen - states.count_1, "of_1": states.count_1}
-    weighted = {"kl": states.probability * states.kl, "p": states.probability}
-    sums = pd.DataFrame(places | weighted).groupby(list(places)).sum()
+    places = [states.seen - states.count_1, states.count_1]
+    sums = (states.probability * states.kl).groupby(places).sum()
     # NaN where the counts would be more than a period has.
-    return (sums.kl / sums.p).unstack().to_numpy()
+    return (sums / states.probability.groupby(places).sum()).unstack().to_numpy()
 
 
 def argmax(summary: pd.DataFrame) -> Figure:
     """How often each symbol is the most likely one to network and exact predictor."""
-    figure, axes, columns = model_panels(summary, size=(2.4, 2.55), sharey=True)
-    symbols = len(numbered_columns(summary.columns, "argmax"))
+    figure, axes, columns = panels_by(summary, (2.4, 2.55), sharey=True)
+    symbols = len(numbered_columns(summary, "argmax"))
     position = np.arange(1, symbols + 1)
-    bars: tuple[tuple[float, str, str, dict], ...] = (
-        (-0.2, "network", "argmax", {"alpha": 1.0}),
-        (0.2, "exact", "exact_argmax", {"alpha": 0.45, "hatch": "//"}),
-    )
     for (panel,), own in columns:
-        for offset, label, name, look in bars:
-            shares = 100 * own[numbered_columns(own.columns, name)].iloc[0]
-            look = look | {"color": symbol_colours(symbols), "label": label}
-            panel.bar(position + offset, shares, 0.4, **look)
+        for offset, name, look in (
+            (-0.2, "argmax", {"label": "network"}),
+            (0.2, "exact_argmax", {"label": "exact", "alpha": 0.45, "hatch": "//"}),
+        ):
+            shares = 100 * own[numbered_columns(own, name)].iloc[0]
+            panel.bar(position + offset, shares, 0.4, color=symbol_colours(symbols), **look)
         panel.set(xlabel="symbol", xticks=position)
         panel.grid(axis="x", visible=False)
     axes[0, 0].set_ylabel("most likely symbol (% of predictions)")
@@ -208,15 +179,11 @@ def argmax(summary: pd.DataFrame) -> Figure:
 
 def leaks(table: pd.DataFrame) -> Figure:
     """What the network predicts right after a reset, by the count of symbol 1 before it."""
-    figure, axes, columns = model_panels(table, size=(2.85, 2.65), sharey=True)
-    colours = symbol_colours(len(numbered_columns(table.columns, "previous")))
+    figure, axes, columns = panels_by(table, (2.85, 2.65), sharey=True)
+    colours = symbol_colours(len(numbered_columns(table, "previous")))
     for (panel,), own in columns:
         for k, colour in enumerate(colours, start=1):
-            dots: dict[str, Any] = {
-                "color": colour,
-                "alpha": 0.6,
-                "label": f"p(symbol {k})",
-            }
+            dots = {"color": colour, "alpha": 0.6, "label": f"p(symbol {k})"}
             panel.plot(own.previous_1, own[f"network_{k}"], ".", **dots)
             panel.axhline(own[f"exact_{k}"].iloc[0], **DASHED)
         panel.set(xlabel="symbols 1 in the period before", ylim=(0, 1))
@@ -228,14 +195,12 @@ def leaks(table: pd.DataFrame) -> Figure:
 
 def hidden_states(points: pd.DataFrame) -> Figure:
     """The hidden states on their first two principal components, coloured by counts."""
-    layout: dict[str, Any] = {"gap": (1.4, 0.55), "right": 0.9}
-    figure, axes, columns = model_panels(points, 2, size=(1.75, 2.35), **layout)
+    figure, axes, columns = panels_by(points, (1.75, 2.35), 2, gap=(1.4, 0.55), right=0.9)
     for column, own in columns:
-        seen = own[numbered_columns(own.columns, "count")].sum(axis=1)
+        seen = own[numbered_columns(own, "count")].sum(axis=1)
         for panel, values in zip(column, (own.count_1, seen)):
             picture = panel.scatter(own.x, own.y, s=5, c=values, cmap="viridis")
-            ticks = MaxNLocator(4, integer=True)
-            bar = figure.colorbar(picture, cax=narrow_panel(figure, panel), ticks=ticks)
+            bar = colour_bar(figure, panel, picture, ticks=MaxNLocator(4, integer=True))
             panel.set_xlabel(f"component 1 ({100 * own.x_share.iloc[0]:.0f} %)")
             panel.set_ylabel(f"component 2 ({100 * own.y_share.iloc[0]:.0f} %)")
             panel.locator_params(nbins=4)
@@ -246,38 +211,32 @@ def hidden_states(points: pd.DataFrame) -> Figure:
 
 def simplex(table: pd.DataFrame) -> Figure:
     """Network less exact predictor with the same prior, on a grid of fixed p."""
-    layout: dict[str, Any] = {"left": 0.1, "right": 1.3, "top": 0.6}
-    figure, axes, columns = model_panels(table, size=(2.55, 2.2), **layout)
+    figure, axes, columns = panels_by(table, (2.55, 2.2), left=0.1, right=1.3, top=0.6)
     furthest = table.network_less_own.abs().max()
     dots = {"s": 130, "cmap": "RdBu_r", "edgecolors": "0.5", "linewidths": 0.5}
     dots["norm"] = TwoSlopeNorm(0, -furthest, furthest)
+    top, corner = np.sqrt(3) / 2, {"ha": "center", "size": 8}
     for (panel,), own in columns:
         x, y = own.p_2 + own.p_3 / 2, own.p_3 * np.sqrt(3) / 2
         picture = panel.scatter(x, y, c=own.network_less_own, **dots)
-        _triangle(panel)
+        panel.plot([0, 1, 0.5, 0], [0, 0, top, 0], color="0.6", linewidth=0.8, zorder=0)
+        panel.text(0, -0.06, "p = (1, 0, 0)", va="top", **corner)
+        panel.text(1, -0.06, "(0, 1, 0)", va="top", **corner)
+        panel.text(0.5, top + 0.06, "(0, 0, 1)", va="bottom", **corner)
+        panel.set(aspect="equal", xlim=(-0.2, 1.2), ylim=(-0.2, 1.0))
+        panel.axis("off")
         panel.set_title(panel.get_title(), pad=18)
     label = "network less exact (nats per symbol)\nblue: the network is ahead"
-    figure.colorbar(picture, cax=narrow_panel(figure, axes[0, -1]), label=label)
+    colour_bar(figure, axes[0, -1], picture, label=label)
     return figure
-
-
-def _triangle(panel: Axes) -> None:
-    """The simplex of three probabilities, with its corners named."""
-    top = np.sqrt(3) / 2
-    panel.plot([0, 1, 0.5, 0], [0, 0, top, 0], color="0.6", linewidth=0.8, zorder=0)
-    below, above = {"va": "top", "ha": "center"}, {"va": "bottom", "ha": "center"}
-    panel.text(0, -0.06, "p = (1, 0, 0)", below, size=8)
-    panel.text(1, -0.06, "(0, 1, 0)", below, size=8)
-    panel.text(0.5, top + 0.06, "(0, 0, 1)", above, size=8)
-    panel.set(aspect="equal", xlim=(-0.2, 1.2), ylim=(-0.2, 1.0))
-    panel.axis("off")
 
 
 def in_a_row(states: pd.DataFrame) -> Figure:
     """The probability of symbol 1 after nothing else has come: who reacts faster?"""
-    figure, axes, columns = model_panels(states, size=(2.85, 2.55), sharey=True)
+    figure, axes, columns = panels_by(states, (2.85, 2.55), sharey=True)
     for (panel,), own in columns:
-        own = states_of_symbol_1(own)
+        # Only symbol 1 has come, and a symbol comes next.
+        own = own[(own.count_1 == own.seen) & (own.seen < own.seen.max())]
         panel.plot(own.seen, own.network_1, "o-", color=NETWORK, label="network")
         panel.plot(own.seen, own.exact_1, "--", color=EXACT, label="exact")
         panel.set_xlabel("symbols 1 in a row since the reset")
@@ -287,22 +246,17 @@ def in_a_row(states: pd.DataFrame) -> Figure:
     return figure
 
 
-def states_of_symbol_1(states: pd.DataFrame) -> pd.DataFrame:
-    """A model's states in which only symbol 1 has come, and a symbol comes next."""
-    return states[(states.count_1 == states.seen) & (states.seen < states.seen.max())]
-
-
 def memory(table: pd.DataFrame) -> Figure:
     """Excess by hidden units, a line for each length of the period."""
-    priors, periods = table.prior.unique(), table.reset_every.unique()
-    figure, axes = panels(len(priors), size=(4.55, 3.45), left=0.95, sharey=True)
+    figure, axes, columns = panels_by(table, (4.55, 3.45), by="prior", left=0.95, sharey=True)
+    periods = table.reset_every.unique()
     shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(periods)))
-    for panel, prior in zip(axes[0], priors):
+    for (panel,), rows in columns:
         for period, colour in zip(periods, shades):
-            own = select(table, prior=prior, reset_every=period)
-            line: dict[str, Any] = {"color": colour, "label": f"T = {period}"}
-            panel.plot(own.units, own.excess_per_character, "o-", markersize=4, **line)
-        panel.set(title=f"{prior} prior", xlabel="hidden units")
+            own = select(rows, reset_every=period)
+            line = {"color": colour, "label": f"T = {period}", "markersize": 4}
+            panel.plot(own.units, own.excess_per_character, "o-", **line)
+        panel.set(title=f"{panel.get_title()} prior", xlabel="hidden units")
         logarithmic(panel)
         panel.set_xticks(own.units, own.units.astype(str))
     axes[0, 0].set_ylabel("excess over exact Bayes (nats per character)")

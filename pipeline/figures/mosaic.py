@@ -4,6 +4,7 @@ They are enlarged and framed as arrays, and drawn as one image. A panel of matpl
 each would take twenty times as long, and would not show all pixels equally large.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import matplotlib
@@ -15,8 +16,7 @@ from pipeline.pixels.images import SIDE
 UNKNOWN = 2  # the value of a pixel that is hidden
 COLOURS = np.array([(255, 255, 255), (0, 0, 0), (243, 217, 164)], np.uint8)
 EDGE, FRAME = (153, 153, 153), (204, 51, 17)
-# Pixels on a side of the surroundings that a zoomed picture shows.
-ZOOMED = SIDE // 2
+ZOOMED = SIDE // 2  # pixels on a side of the surroundings that a zoomed picture shows
 
 
 class Picture(NamedTuple):
@@ -24,7 +24,7 @@ class Picture(NamedTuple):
 
     image: np.ndarray
     title: str = ""
-    framed: np.ndarray | None = None  # raster indices of the pixels to draw a line around
+    framed: np.ndarray = np.array([], int)  # raster indices of pixels to draw a line around
     zoomed: bool = False  # only the surroundings of the framed pixels
     grey: bool = False  # 0 to 255 instead of binary
 
@@ -40,27 +40,24 @@ class Grid(NamedTuple):
 
     def extent(self, rows: list[list[Picture]]) -> tuple[int, int]:
         """Width and height of all rows with the margins."""
-        return (
-            self.left + len(rows[0]) * (self.size + self.columns),
-            self.top + len(rows) * (self.size + self.rows) - self.rows + 8,
-        )
+        width = self.left + len(rows[0]) * (self.size + self.columns)
+        return width, self.top + len(rows) * (self.size + self.rows) - self.rows + 8
 
 
-def mosaic(rows: list[list[Picture]], labels: list[str], grid: Grid) -> Figure:
-    """A figure of rows of pictures: titles above, and a label to the left of each row."""
+def mosaic(
+    rows: list[list[Picture]], labels: Sequence[str], grid: Grid, heads: Sequence[str] = ()
+) -> Figure:
+    """A figure of rows of pictures: titles above, heads above those of the first row, labels."""
+    for column, (picture, head) in enumerate(zip(rows[0], heads)):
+        rows[0][column] = picture._replace(title=f"{head}\n{picture.title}".rstrip())
     dots = matplotlib.rcParams["figure.dpi"]
-    width, height = grid.extent(rows)
-    figure = Figure((width / dots, height / dots))
+    figure = Figure(tuple(side / dots for side in grid.extent(rows)))
     paste(figure, rows, labels, grid)
     return figure
 
 
 def paste(
-    figure: Figure,
-    rows: list[list[Picture]],
-    labels: list[str],
-    grid: Grid,
-    offset: int = 0,
+    figure: Figure, rows: list[list[Picture]], labels: Sequence[str], grid: Grid, offset: int = 0
 ) -> None:
     """Draw rows of pictures at the top of a figure, `offset` dots from its left side."""
     width, height = grid.extent(rows)
@@ -87,17 +84,15 @@ def enlarge(picture: Picture, size: int) -> np.ndarray:
     """The picture as RGB (size, size, 3), framed, with a thin line around it."""
     image = picture.image.reshape(SIDE, SIDE)
     rgb = 255 - image[..., None].repeat(3, -1) if picture.grey else COLOURS[image]
-    if picture.framed is None:
-        rgb = rgb.repeat(size // SIDE, axis=0).repeat(size // SIDE, axis=1)
-    else:
-        missing = np.stack(np.divmod(picture.framed, SIDE), axis=1)  # rows and columns
-        if picture.zoomed:
-            corner = missing.mean(axis=0).round().astype(int) - ZOOMED // 2
-            top, left = corner = corner.clip(0, SIDE - ZOOMED)
-            rgb = rgb[top : top + ZOOMED, left : left + ZOOMED]
-            missing = missing - corner
-        scale = size // len(rgb)
-        rgb = rgb.repeat(scale, axis=0).repeat(scale, axis=1)
+    missing = np.stack(np.divmod(picture.framed, SIDE), axis=1)  # rows and columns
+    if picture.zoomed:
+        corner = missing.mean(axis=0).round().astype(int) - ZOOMED // 2
+        top, left = corner = corner.clip(0, SIDE - ZOOMED)
+        rgb = rgb[top : top + ZOOMED, left : left + ZOOMED]
+        missing = missing - corner
+    scale = size // len(rgb)
+    rgb = rgb.repeat(scale, axis=0).repeat(scale, axis=1)
+    if len(missing):
         # One pixel away from the missing ones.
         top, left = (scale * (missing.min(axis=0) - 1)).clip(0)
         bottom, right = scale * (missing.max(axis=0) + 2)

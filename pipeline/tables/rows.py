@@ -1,7 +1,4 @@
-"""Rows and cells of the tables, for sentences and figures.
-
-The report has its tables in a dictionary, by the names of their files without suffix.
-"""
+"""Rows and cells of tables, for sentences and figures."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+# By the names of their files, without suffix.
 Tables = Mapping[str, pd.DataFrame]
 Arrays = Mapping[str, np.ndarray]
 
@@ -21,10 +19,9 @@ def as_written(table: pd.DataFrame) -> pd.DataFrame:
 
 def select(table: pd.DataFrame, **where: Any) -> pd.DataFrame:
     """The rows that have these values in these columns."""
-    chosen = np.ones(len(table), bool)
     for column, value in where.items():
-        chosen &= (table[column] == value).to_numpy()
-    return table[chosen]
+        table = table[table[column] == value]
+    return table
 
 
 def records(table: pd.DataFrame, **where: Any) -> list[Any]:

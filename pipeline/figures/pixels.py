@@ -4,33 +4,26 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline.report.mosaic import UNKNOWN, Grid, Picture, mosaic
-from pipeline.report.style import TEST, TRAIN, legend_below, panels
-from pipeline.report.tables import Arrays, select
+from pipeline.figures.mosaic import UNKNOWN, Grid, Picture, mosaic
+from pipeline.figures.style import TEST, TRAIN, legend_below, panels
+from pipeline.tables.rows import Arrays, select
 
 STRATEGIES = {"argmax": "#ee6677", "sample": "#ccbb44", "teacher_forced": "#228833"}
-BASELINES = {
-    "all_zero": (":", "0.45"),
-    "copy_left": ("--", "0.45"),
-    "copy_above": ("-.", "0.45"),
-    "training_majority": ("-", "0.45"),
-}
+BASELINES = {"all_zero": ":", "copy_left": "--", "copy_above": "-.", "training_majority": "-"}
 
 
 def binarised(examples: Arrays) -> Figure:
     """One test image of each digit, grey and binary."""
     grey = examples["grey"].reshape(len(examples["grey"]), -1)
-    tops = [
-        Picture(image, f"no. {number}", grey=True) for image, number in zip(grey, examples["image"])
-    ]
-    bottoms = [Picture(image) for image in examples["binary"]]
+    titles = [f"no. {number}" for number in examples["image"]]
+    tops = [Picture(image, title, grey=True) for image, title in zip(grey, titles)]
+    bottoms = [*map(Picture, examples["binary"])]
     return mosaic([tops, bottoms], ["grey", "binary"], Grid(left=50))
 
 
 def learning_curves(history: pd.DataFrame) -> Figure:
     """Cross-entropy and accuracy of both sets after every epoch."""
-    figure, axes = panels(2, size=(4.2, 3.3), gap=(0.75, 0), top=0.1)
-    left, right = axes[0]
+    figure, ((left, right),) = panels(2, 1, (4.2, 3.3), gap=(0.75, 0), top=0.1)
     for which, colour in (("train", TRAIN), ("test", TEST)):
         for panel, name, factor in ((left, "loss", 1), (right, "accuracy", 100)):
             values = factor * history[f"{which}_{name}"]
@@ -49,10 +42,9 @@ def rollout_scores(steps: pd.DataFrame) -> Figure:
 
     At each horizon the mean over all predicted pixels up to it, as in the table.
     """
-    figure, axes = panels(2, size=(4.9, 3.3), gap=(0.65, 0), bottom=1.05, top=0.1)
-    left, right = axes[0]
+    figure, ((left, right),) = panels(2, 1, (4.9, 3.3), gap=(0.65, 0), bottom=1.05, top=0.1)
     lines = [("final", name, "-", colour) for name, colour in STRATEGIES.items()]
-    lines += [(name, "baseline", *style) for name, style in BASELINES.items()]
+    lines += [(name, "baseline", dash, "0.45") for name, dash in BASELINES.items()]
     for predictor, strategy, dash, colour in lines:
         scores = select(steps, predictor=predictor, strategy=strategy).expanding()
         label = strategy if predictor == "final" else predictor
@@ -74,28 +66,18 @@ def rollout_gallery(gallery: Arrays) -> Figure:
     """Ground truth, masked, argmax continuation and samples of the chosen images."""
     count, samples = gallery["samples"].shape[:2]
     titles = ["truth", "masked", "argmax"] + [f"sample {n + 1}" for n in range(samples)]
-    rows = [
-        [
-            Picture(image, "" if row else title)
-            for title, image in zip(titles, continuations(gallery, row))
-        ]
-        for row in range(count)
-    ]
+    rows = [[*map(Picture, continuations(gallery, row))] for row in range(count)]
     labels = [
         f"{kind}\nno. {image}\n{100 * accuracy:.0f} % right"
         for kind, image, accuracy in zip(gallery["kind"], gallery["image"], gallery["accuracy"])
     ]
-    return mosaic(rows, labels, Grid(left=104))
+    return mosaic(rows, labels, Grid(left=104), titles)
 
 
 def continuations(gallery: Arrays, row: int) -> list[np.ndarray]:
     """Images of a row of the gallery: truth, masked, argmax, and each sample."""
     truth = gallery["truth"][row]
     first = len(truth) - gallery["argmax"].shape[1]
-    parts = [
-        truth[first:],
-        np.full(len(truth) - first, UNKNOWN),
-        gallery["argmax"][row],
-        *gallery["samples"][row],
-    ]
+    hidden = np.full(len(truth) - first, UNKNOWN)
+    parts = [truth[first:], hidden, gallery["argmax"][row], *gallery["samples"][row]]
     return [np.concatenate([truth[:first], part]) for part in parts]

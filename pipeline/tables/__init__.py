@@ -1,0 +1,1 @@
+"""The tables of reports/, as words and figures need them."""
