@@ -51,6 +51,13 @@ def test_every_stage_is_a_module_and_every_module_a_stage():
     assert {file.stem for file in ROOT.glob("pipeline/stages/[a-z]*.py")} == STAGES.keys()
 
 
+@pytest.mark.parametrize(("file", "stages"), [("dvc.lock", MAIN), ("studies/dvc.lock", STUDIES)])
+def test_the_lock_has_every_stage_and_no_other(file, stages):
+    """DVC leaves a stage in its lock file that was renamed or removed."""
+    locked = YAML(typ="safe", pure=True).load(ROOT / file)["stages"]
+    assert {name.partition("@")[0] for name in locked} == set(stages)
+
+
 def test_stages_are_repeated_over_what_the_parameters_list():
     assert GRAPH["stages"]["train_meta"]["foreach"] == list(PARAMS.meta.models)
     assert STUDIES["study_training"]["matrix"] == {
