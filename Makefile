@@ -64,7 +64,7 @@ graph:
 	@$(MAKE) --jobs 2 --no-print-directory branch-pixels branch-meta
 	cd $(FOLDER) && dvc repro
 branch-pixels:
-	cd $(FOLDER) && dvc --wait-for-lock repro rollout inpaint
+	cd $(FOLDER) && dvc --wait-for-lock repro context rollout inpaint
 branch-meta:
 	cd $(FOLDER) && TQDM_DISABLE=1 dvc --wait-for-lock repro compare_bayes probe_knowledge probe_shifted
 

@@ -30,6 +30,7 @@ Glossary
     snapshot        the network after an epoch: "untrained", "0", ..., "final"
     rollout         a network continues an image and reads its own predictions
     teacher forcing a network reads the truth
+    marginal        p(x_t | known pixels), the mean over drawn continuations
     completion      one way to fill all missing pixels of an image
     in-painting     the task: the posterior over the completions
     exact           computed by Bayes' rule without approximation

@@ -23,9 +23,15 @@ PIXEL_MODELS = Path("models/pixels")
 PIXEL_HISTORY = Path("reports/pixels/history.csv")
 SNAPSHOT_SCORES = Path("reports/pixels/snapshots.csv")
 
+# context
+CONTEXT_TABLES = Path("reports/pixels/baselines.csv")
+
 # rollout
 HORIZONS = Path("reports/rollout/horizons.csv")
 STEPS_AHEAD = Path("reports/rollout/steps.csv")
+PAIRED_ROLLOUTS = Path("reports/rollout/paired.csv")
+DRAWS = Path("reports/rollout/draws.csv")
+FAILURES = Path("reports/rollout/failures.csv")
 ROLLOUT_IMAGES = Path("reports/rollout/images.csv")
 ROLLOUT_GALLERY = Path("reports/rollout/gallery.npz")
 
@@ -36,6 +42,7 @@ INPAINTING_TASKS = {
 }
 POSTERIORS = Path("data/inpainting/posteriors.npz")
 INPAINTING_SCORES = Path("reports/inpainting/scores.csv")
+PAIRED_FILLS = Path("reports/inpainting/paired_fills.csv")
 INPAINTING_IMAGES = Path("reports/inpainting/images.csv")
 RELIABILITY = Path("reports/inpainting/reliability.csv")
 INPAINTING_GALLERY = Path("reports/inpainting/gallery.npz")

@@ -343,3 +343,51 @@ def sampled_fill(
         costs.setdefault(completion, []).append(math.fsum(nats[missing[-1] + 1 :]))
     means = {c: math.fsum(those) / len(those) for c, those in costs.items()}
     return min(sorted(means), key=lambda c: means[c])
+
+
+def context_log_p(
+    train: Sequence[Sequence[int]],
+    image: Sequence[int],
+    place: int,
+    near: Sequence[tuple[int, int]],
+    sizes: Sequence[int],
+    target: Sequence[tuple[int, int]],
+) -> list[float]:
+    """Log probability of each value of the target pixels by counting, with back-off."""
+    side = math.isqrt(len(image))
+
+    def see(pixels: Sequence[int], place: int, offsets: Sequence[tuple[int, int]]) -> list[int]:
+        row, column = divmod(place, side)
+        seen = []
+        for down, right in offsets:
+            inside = 0 <= row + down < side and 0 <= column + right < side
+            seen.append(pixels[side * (row + down) + column + right] if inside else 0)
+        return seen
+
+    values = [[value >> bit & 1 for bit in range(len(target))] for value in range(2 ** len(target))]
+    p = [1 / len(values) for _ in values]
+    for size in sizes:
+        own = see(image, place, near[:size])
+        found = [
+            see(other, q, target)
+            for other in train
+            for q in range(len(other))
+            if see(other, q, near[:size]) == own
+        ]
+        p = [(found.count(value) + p[v]) / (len(found) + 1) for v, value in enumerate(values)]
+    return [math.log(each) for each in p]
+
+
+def marginal(model: Any, image: Sequence[int], unknown: int) -> list[float]:
+    """p of the true value of each unknown pixel given the known ones: a sum over all pasts."""
+    first = len(image) - unknown
+    found = []
+    for step in range(unknown):
+        total = 0.0
+        for past in product((0, 1), repeat=step):
+            pixels = [*image[:first], *past, image[first + step]]
+            total += math.exp(
+                log_p_next(model, pixels)[range(first, len(pixels)), pixels[first:]].sum()
+            )
+        found.append(total)
+    return found

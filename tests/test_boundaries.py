@@ -15,7 +15,7 @@ from pipeline.params import loading
 from pipeline.runtime import transaction
 from tests.tiny import ROOT
 
-PIXELS = {"binarise", "rollout", "inpaint"}
+PIXELS = {"binarise", "context", "rollout", "inpaint"}
 BAYES = {"compare_bayes", "probe_knowledge", "probe_shifted"}
 TRAINED_ON_SEQUENCES = {"train_meta", "study_training", "study_memory"}
 WRITTEN = {"draw", "report"}

@@ -18,7 +18,7 @@ from pipeline.runtime import runner
 ROOT = Path(__file__).parents[1]
 
 # In the order of dvc.yaml and studies/dvc.yaml; a stage and its keys.
-PIXELS = ["binarise", "train_pixels", "rollout", "inpaint"]
+PIXELS = ["binarise", "train_pixels", "context", "rollout", "inpaint"]
 META = ["train_meta M1", "train_meta M3", "compare_bayes", "probe_knowledge", "probe_shifted"]
 RECIPES, REPETITIONS = {"published": 5, "tuned": 2, "converged": 3}, [1, 2]
 UNITS, PERIODS = [2, 3], [2, 3]
@@ -35,7 +35,7 @@ CHANGES: dict[str, Any] = {
     "pixels": {"units": [4], "dense": [8], "batch_size": 20, "curve_images": 10}
     | {"epochs": EPOCHS, "snapshots": [0]},
     "rollout": {"images": 8, "first_pixel": 784 - UNKNOWN, "horizons": [1, UNKNOWN], "samples": 2},
-    "inpainting": {"images": 6},
+    "inpainting": {"images": 6, "few": 3},
     "meta": {
         "training": SMALL | {"train_sequences": 10, "test_sequences": 6},
         "optimiser": {recipe: {"batches": batches} for recipe, batches in RECIPES.items()},

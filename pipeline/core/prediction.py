@@ -21,15 +21,19 @@ ELEMENTS = 784_000
 def log_p_next(model: keras.Model, symbols: UInt8[np.ndarray, "N T"]) -> Float[np.ndarray, "N T K"]:
     """Log probability of each possible symbol at t given the symbols before t.
 
-    The same form as that of an exact predictor; float32. K = 2 for a network with one logit.
+    The same form as that of an exact predictor. One logit gives K = 2, in double precision.
     """
     if not len(symbols):  # Keras' LSTM would not take them
-        return np.empty((*symbols.shape, max(2, model.output_shape[-1])), np.float32)
+        dtype = np.float64 if model.output_shape[-1] == 1 else np.float32
+        return np.empty((*symbols.shape, max(2, model.output_shape[-1])), dtype)
     logits, rows = _logits(model), _rows(model, symbols.shape[1])
 
     def predict(start: int) -> np.ndarray:
-        chunk = tf.constant(symbols[start : start + rows])
-        return scores.log_p_from_logits(logits(chunk).numpy())
+        found = logits(tf.constant(symbols[start : start + rows])).numpy()
+        if found.shape[-1] == 1:
+            # In single precision a small logit's two log probabilities tie at log 1/2.
+            found = found.astype(np.float64)
+        return scores.log_p_from_logits(found)
 
     return np.concatenate(parallel.side_by_side(predict, range(0, len(symbols), rows)))
 

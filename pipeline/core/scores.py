@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
+from scipy.stats import binomtest
 
 
 class Estimate(NamedTuple):
@@ -37,6 +38,16 @@ def estimates(values: Mapping[str, np.ndarray]) -> dict[str, float]:
     for name, own in values.items():
         row[name], row[f"{name}_se"] = estimate(own)
     return row
+
+
+def share(count: int, total: int) -> dict[str, float]:
+    """A share, and the 95 % interval `low` to `high` of what it estimates.
+
+    Source: Wilson 1927, Probable inference, the law of succession, and statistical inference.
+    Unlike s / sqrt(N) it neither leaves [0, 1] nor vanishes at a share of 0 or 1.
+    """
+    low, high = binomtest(count, total).proportion_ci(method="wilson")
+    return {"share": count / total, "low": float(low), "high": float(high)}
 
 
 class Evaluation(NamedTuple):
@@ -101,9 +112,15 @@ def nats(
 
 def correct(
     log_p: Float[np.ndarray, "*batch K"], symbols: Integer[np.ndarray, "*batch"]
-) -> Bool[np.ndarray, "*batch"]:
-    """Whether the most probable symbol is the one that came; ties go to the first."""
-    return log_p.argmax(axis=-1) == symbols
+) -> Float[np.ndarray, "*batch"]:
+    """1 where the most probable symbol is the one that came, and 0 elsewhere.
+
+    In a tie of k symbols 1/k, what a guess among them gets in the mean: a rule for ties would
+    favour the predictor whose ties it happens to break well.
+    """
+    peak = log_p.max(axis=-1, keepdims=True)
+    own = np.take_along_axis(log_p, symbols[..., None].astype(np.int64), axis=-1)
+    return (own == peak)[..., 0] / (log_p == peak).sum(axis=-1)
 
 
 def kl(
@@ -128,15 +145,16 @@ def brier(
 class Reliability(NamedTuple):
     """Confidence and accuracy of forecasts in equal bins of confidence within [0, 1].
 
-    Confidence is the probability of the most probable outcome. The standard error of the
-    accuracy is sqrt(accuracy (1 - accuracy) / forecasts), of a share among independent
-    forecasts. Confidence, accuracy and its error are nan in a bin without forecasts.
+    Confidence is the probability of the most probable outcome; `low` and `high` are the
+    accuracy's 95 % interval (see `share`). In a bin without forecasts all but their number is
+    nan.
     """
 
     forecasts: Integer[np.ndarray, "bins"]
     confidence: Float[np.ndarray, "bins"]
     accuracy: Float[np.ndarray, "bins"]
-    accuracy_se: Float[np.ndarray, "bins"]
+    low: Float[np.ndarray, "bins"]
+    high: Float[np.ndarray, "bins"]
 
 
 def reliability(
@@ -147,16 +165,40 @@ def reliability(
     Source: Guo et al. 2017, On calibration of modern neural networks, section 2.
     """
     confidence = np.exp(log_p.max(axis=1))
-    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    which = _bin(confidence, bins)
     count = np.bincount(which, minlength=bins)
+    right = np.bincount(which, correct(log_p, truth), bins)
+    limits = [share(round(k), int(n)) if n else {} for k, n in zip(right, count)]
+    low, high = (np.array([each.get(end, np.nan) for each in limits]) for end in ("low", "high"))
     with np.errstate(invalid="ignore"):  # 0 / 0 in an empty bin is the nan that is meant
-        accuracy = np.bincount(which, correct(log_p, truth), bins) / count
         return Reliability(
-            count,
-            np.bincount(which, confidence, bins) / count,
-            accuracy,
-            np.sqrt(accuracy * (1 - accuracy) / count),
+            count, np.bincount(which, confidence, bins) / count, right / count, low, high
         )
+
+
+def _bin(confidence: np.ndarray, bins: int) -> np.ndarray:
+    return np.minimum((confidence * bins).astype(int), bins - 1)
+
+
+def calibrated_errors(
+    log_p: Float[np.ndarray, "N K"], bins: int, rng: np.random.Generator, draws: int = 200
+) -> Float[np.ndarray, "draws"]:
+    """Expected calibration errors of a forecaster that gives these forecasts and is right.
+
+    Its outcomes are drawn from its own probabilities, again and again. The error is a mean of
+    distances, so it is above zero even then: an observed one is no miscalibration as long as
+    it is among these.
+    """
+    confidence = np.exp(log_p.max(axis=1))
+    which = _bin(confidence, bins)
+    expected = np.bincount(which, confidence, bins)
+    return np.array(
+        [
+            np.abs(np.bincount(which, rng.random(len(which)) < confidence, bins) - expected).sum()
+            / len(which)
+            for _ in range(draws)
+        ]
+    )
 
 
 def expected_calibration_error(table: Reliability) -> float:

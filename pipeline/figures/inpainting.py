@@ -16,8 +16,11 @@ METHODS = {
     "past_only": "#ee9944",
     "greedy": "#aa3377",
     "sampled": "#ccbb44",
-    "lookup": "0.35",
-    "majority": "0.7",
+    "majority": "0.8",
+    "lookup_8": "0.62",
+    "lookup_12": "0.5",
+    "lookup_20": "0.3",
+    "joint_lookup": "0.3",
 }
 KINDS = {"uniform": "#4477aa", "centre": "#ee6677", "boundary": "#228833"}
 TASKS = {"one_pixel": "one missing pixel", "patch_2x2": "a missing 2 x 2 patch"}
@@ -53,21 +56,28 @@ def methods(scores: pd.DataFrame) -> Figure:
     """How often each method's fill is right, for each kind of mask."""
     scores = scores[scores.snapshot.isin(["final", "none"])]
     kinds = scores.masks.unique()
-    place, width = np.arange(len(kinds)), 0.8 / len(METHODS)
+    place = np.arange(len(kinds))
     figure, axes, columns = task_panels(scores, (5.1, 2.9), bottom=1.1, sharey=True)
     for (panel,), rows in columns:
-        for number, (method, colour) in enumerate(METHODS.items()):
+        shown = [method for method in METHODS if method in set(rows.method)]
+        width = 0.8 / len(shown)
+        for number, method in enumerate(shown):
             own = select(rows, method=method)
-            offset = width * (number - (len(METHODS) - 1) / 2)
-            high, error = 100 * own.fill_accuracy, 200 * own.fill_accuracy_se
-            look = {"color": colour, "label": method.replace("_", " ")}
+            offset = width * (number - (len(shown) - 1) / 2)
+            high, error = 100 * own.fill_accuracy, 100 * _around(own, "fill_accuracy", "fill_")
+            look = {"color": METHODS[method], "label": method.replace("_", " ")}
             panel.bar(place + offset, high, width, yerr=error, **look)
         panel.set_xticks(place, kinds)
         panel.set_xlabel("kind of mask")
         panel.grid(axis="x", visible=False)
     axes[0, 0].set_ylabel("all missing pixels right (%)")
-    legend_below(figure, axes[0, 0], len(METHODS), "bars: two standard errors")
+    legend_below(figure, 5, "thin bars: 95 % intervals")
     return figure
+
+
+def _around(table: pd.DataFrame, name: str, ends: str = "") -> np.ndarray:
+    """Distances (2, rows) from a column to its 95 % interval, as matplotlib draws it."""
+    return np.array([table[name] - table[f"{ends}low"], table[f"{ends}high"] - table[name]]).clip(0)
 
 
 def reliability(table: pd.DataFrame) -> Figure:
@@ -79,11 +89,11 @@ def reliability(table: pd.DataFrame) -> Figure:
         for kind, colour in KINDS.items():
             own = select(rows, masks=kind)
             look = {"color": colour, "label": kind, "capsize": 2, "fmt": "o-", "markersize": 4}
-            panel.errorbar(own.confidence, own.accuracy, yerr=2 * own.accuracy_se, **look)
+            panel.errorbar(own.confidence, own.accuracy, yerr=_around(own, "accuracy"), **look)
         panel.set_xlabel("probability of the most probable fill")
         panel.set(xlim=(0, 1), ylim=(-0.03, 1.03))
     axes[0, 0].set_ylabel("share of these that are right")
-    axes[0, 0].legend(title="kind of mask; bars:\ntwo standard errors")
+    axes[0, 0].legend(title="kind of mask; bars:\n95 % intervals")
     return figure
 
 

@@ -66,7 +66,7 @@ def curves(by_name: Tables, attainable: pd.DataFrame) -> Figure:
         column[1].set_xlabel("mini-batches")
     axes[0, 0].set_ylabel("cross-entropy (nats per character)")
     axes[1, 0].set_ylabel("accuracy (%)")
-    style.legend_below(figure, axes[0, 0], 5)
+    style.legend_below(figure, 5)
     return figure
 
 
@@ -106,7 +106,7 @@ def excess(points: pd.DataFrame) -> Figure:
         panel.set_xlabel("mini-batches")
         logarithmic(panel)
     axes[0, 0].set_ylabel("excess over exact Bayes\n(nats per symbol)")
-    style.legend_below(figure, axes[0, 0], 3)
+    style.legend_below(figure, 3)
     return figure
 
 

@@ -1,15 +1,28 @@
 """Question 1 as figures: images, the pixel network's learning, and its continuations."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline.figures.mosaic import UNKNOWN, Grid, Picture, mosaic
-from pipeline.figures.style import TEST, TRAIN, legend_below, panels
+from pipeline.figures.style import NETWORK, TEST, TRAIN, legend_below, panels
 from pipeline.tables.rows import Arrays, select
 
-STRATEGIES = {"argmax": "#ee6677", "sample": "#ccbb44", "teacher_forced": "#228833"}
-BASELINES = {"all_zero": ":", "copy_left": "--", "copy_above": "-.", "training_majority": "-"}
+STRATEGIES = {
+    "argmax": "#ee6677",
+    "sample": "#ccbb44",
+    "marginal": "#4477aa",
+    "teacher_forced": "#228833",
+}
+BASELINES: dict[str, Any] = {
+    "all_zero": {"linestyle": ":"},
+    "copy_left": {"linestyle": "--"},
+    "copy_above": {"linestyle": "-."},
+    "training_majority": {"linestyle": (0, (6, 2))},
+    "nearest": {"linewidth": 2},
+}
 
 
 def binarised(examples: Arrays) -> Figure:
@@ -37,41 +50,63 @@ def learning_curves(history: pd.DataFrame) -> Figure:
     return figure
 
 
+def context(baselines: pd.DataFrame) -> Figure:
+    """One-step test loss of tables by their pixels of context, and of each snapshot."""
+    figure, axes = panels(1, 1, (6.5, 3.6), top=0.15, right=1.5)
+    panel = axes[0, 0]
+    tables = select(baselines, predictor="table")
+    panel.plot(tables.context_pixels, tables.test_loss, "o-", color="0.3", label="table of counts")
+    for row in baselines[baselines.context_pixels.isna()].itertuples():
+        if row.predictor != "network_untrained":  # far above all others
+            panel.axhline(row.test_loss, color=NETWORK, linewidth=1)
+            label = f" {row.predictor.replace('_', ' ')}: {row.test_loss:.4f}"
+            place = (1, row.test_loss)
+            panel.annotate(label, place, xycoords=("axes fraction", "data"), va="center", size=9)
+    panel.set(xlabel="pixels of context, the nearest first", ylabel="test loss (nats per pixel)")
+    panel.set_xticks(tables.context_pixels)
+    panel.legend()
+    return figure
+
+
 def rollout_scores(steps: pd.DataFrame) -> Figure:
     """Accuracy and cross-entropy of the final network's continuations by horizon.
 
     At each horizon the mean over all predicted pixels up to it, as in the table.
     """
-    figure, ((left, right),) = panels(2, 1, (4.9, 3.3), gap=(0.65, 0), bottom=1.05, top=0.1)
-    lines = [("final", name, "-", colour) for name, colour in STRATEGIES.items()]
-    lines += [(name, "baseline", dash, "0.45") for name, dash in BASELINES.items()]
-    for predictor, strategy, dash, colour in lines:
+    figure, ((left, right),) = panels(2, 1, (4.9, 3.3), gap=(0.65, 0), bottom=1.1, top=0.1)
+    lines = [("final", name, {"color": colour}) for name, colour in STRATEGIES.items()]
+    lines += [(name, "baseline", {"color": "0.45"} | look) for name, look in BASELINES.items()]
+    for predictor, strategy, look in lines:
         scores = select(steps, predictor=predictor, strategy=strategy).expanding()
         label = strategy if predictor == "final" else predictor
         for panel, name, factor in ((left, "accuracy", 100), (right, "cross_entropy", 1)):
             mean = factor * scores[name].mean().to_numpy()
             horizon = np.arange(1, len(mean) + 1)
-            panel.plot(horizon, mean, dash, color=colour, label=label.replace("_", " "))
+            panel.plot(horizon, mean, label=label.replace("_", " "), **look)
     left.set_ylabel("accuracy of the predicted pixels (%)")
     right.set_ylabel("cross-entropy (nats per pixel)")
     for panel in (left, right):
         panel.set(xlabel="pixels ahead (mean over all up to here)", xscale="log")
         panel.set_xticks([1, 3, 10, 28, 100, 300], [1, 3, 10, 28, 100, 300])
         panel.minorticks_off()
-    legend_below(figure, left, 4)
+    legend_below(figure, 5)
     return figure
 
 
 def rollout_gallery(gallery: Arrays) -> Figure:
-    """Ground truth, masked, argmax continuation and samples of the chosen images."""
+    """Ground truth, masked, argmax continuation and samples of the chosen images.
+
+    Below each label, how many of the first pixels are right, and what went wrong.
+    """
     count, samples = gallery["samples"].shape[:2]
     titles = ["truth", "masked", "argmax"] + [f"sample {n + 1}" for n in range(samples)]
     rows = [[*map(Picture, continuations(gallery, row))] for row in range(count)]
-    labels = [
-        f"{kind}\nno. {image}\n{100 * accuracy:.0f} % right"
-        for kind, image, accuracy in zip(gallery["kind"], gallery["image"], gallery["accuracy"])
-    ]
-    return mosaic(rows, labels, Grid(left=104), titles)
+    columns = (gallery[name] for name in ("kind", "image", "right", "failure"))
+    labels = []
+    for kind, image, right, failure in zip(*columns):
+        counts = "  ".join(f"{n}/{of}" for n, of in zip(right, gallery["horizons"]))
+        labels.append(f"{kind}, no. {image}\nright {counts}\n{failure}")
+    return mosaic(rows, labels, Grid(left=196), titles)
 
 
 def continuations(gallery: Arrays, row: int) -> list[np.ndarray]:

@@ -87,10 +87,13 @@ def colour_bar(figure: Figure, panel: Axes, colours: ScalarMappable, **look: Any
     return figure.colorbar(colours, cax=bar, **look)
 
 
-def legend_below(figure: Figure, panel: Axes, columns: int, title: str = "") -> None:
+def legend_below(figure: Figure, columns: int, title: str = "") -> None:
     """One legend for all panels, in the room below them."""
+    handles: dict[str, Any] = {}
+    for panel in figure.axes:
+        handles |= dict(zip(*reversed(panel.get_legend_handles_labels())))
     look: dict[str, Any] = {"loc": "lower center", "borderaxespad": 0.3}
-    figure.legend(*panel.get_legend_handles_labels(), ncols=columns, title=title, **look)
+    figure.legend(handles.values(), handles.keys(), ncols=columns, title=title, **look)
 
 
 def png(figure: Figure) -> bytes:

@@ -21,7 +21,7 @@ from pipeline.runtime.process import first_line
 TEXT = (
     {"digit", "masks", "method", "predictor", "snapshot", "split", "strategy", "task"}
     | {"model", "position", "prior", "recipe", "schedule", "sequences"}
-    | {"quantity", "unit", "verdict"}
+    | {"quantity", "unit", "verdict", "baseline", "failure"}
 )
 
 # Columns that may have empty cells, besides standard errors (`*_se`): one value has none.
@@ -31,12 +31,17 @@ EMPTY: dict[Path, tuple[str, ...]] = {
         "nats",
         "brier",
         "ece",
+        "ece_calibrated",
+        "ece_p",
         "information",
         "image_nats_fill",
         "image_nats_truth",
     ),
+    paths.PAIRED_FILLS: ("nats_less",),
     # A bin without forecasts.
-    paths.RELIABILITY: ("confidence", "accuracy"),
+    paths.RELIABILITY: ("confidence", "accuracy", "low", "high"),
+    # A network has no table.
+    paths.CONTEXT_TABLES: ("context_pixels",),
     # A period of two characters, in which nothing is ever counted.
     paths.CONCENTRATION: ("estimate", "kl_left"),
     paths.READOUT: ("r_squared", "r_squared_untrained"),

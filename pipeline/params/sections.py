@@ -104,9 +104,17 @@ class Inpainting(Section):
     """Section inpainting: where pixels are missing, and how fills are judged."""
 
     images: Annotated[int, Field(ge=2)]
+    few: Annotated[int, Field(ge=2)]
     centre: tuple[int, int]
     continuations: Annotated[int, Field(ge=1, le=1000)]
     calibration_bins: Annotated[int, Field(ge=2, le=100)]
+
+    @field_validator("few")
+    @classmethod
+    def _require_available(cls, few: int, info: ValidationInfo) -> int:
+        images = info.data.get("images", few)
+        _reject([f"got {few}; allowed: up to images, {images}"] if few > images else [])
+        return few
 
     @field_validator("centre")
     @classmethod

@@ -11,6 +11,9 @@ from jaxtyping import Float, UInt8
 
 from pipeline.pixels.images import SIDE
 
+# Training images that `nearest` averages, and test images that it compares with them at once.
+NEAREST, CHUNK = 20, 250
+
 
 def all_zero(images: UInt8[np.ndarray, "N pixels"], first: int) -> UInt8[np.ndarray, "N unknown"]:
     """Paper everywhere."""
@@ -55,6 +58,29 @@ def log_p_of_guess(
     return log_p[guess, np.arange(guess.shape[1])]
 
 
+def nearest(
+    train: UInt8[np.ndarray, "train pixels"], images: UInt8[np.ndarray, "N pixels"], first: int
+) -> Float[np.ndarray, "N unknown 2"]:
+    """Log probabilities by the NEAREST training images, those with most known pixels equal.
+
+    p(x_t = 1) = (n_1 + q_t) / (NEAREST + 1), where n_1 of them have ink at t, and q_t is the
+    share of all training images with ink there, by Laplace's rule. Of images that are equally
+    near, the first ones count.
+    """
+    known, unknown = train[:, :first].astype(np.float32), train[:, first:]
+    # |a - b|^2 = |a|^2 - 2 a b + |b|^2, and |a| is the same for all training images.
+    length, number = known.sum(axis=1), np.arange(len(train))
+    ink = np.empty((len(images), unknown.shape[1]))
+    for start in range(0, len(images), CHUNK):
+        own = images[start : start + CHUNK, :first].astype(np.float32)
+        distance = (length - 2 * own @ known.T).astype(np.int64)
+        ranked = np.argpartition(distance * len(train) + number, NEAREST - 1, axis=1)
+        ink[start : start + CHUNK] = unknown[ranked[:, :NEAREST]].sum(axis=1)
+    share = (unknown.sum(axis=0) + 1) / (len(train) + 2)
+    on = (ink + share) / (NEAREST + 1)
+    return np.stack([np.log1p(-on), np.log(on)], axis=-1)
+
+
 def predict(
     train: UInt8[np.ndarray, "train pixels"], images: UInt8[np.ndarray, "N pixels"], first: int
 ) -> Iterator[tuple[str, UInt8[np.ndarray, "N unknown"], Float[np.ndarray, "N unknown 2"]]]:
@@ -68,3 +94,5 @@ def predict(
     for name, rule in rules.items():
         guess = rule(images, first)
         yield name, guess, log_p_of_guess(rule(train, first), train[:, first:], guess)
+    log_p = nearest(train, images, first)
+    yield "nearest", log_p.argmax(axis=-1).astype(np.uint8), log_p

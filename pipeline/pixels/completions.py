@@ -50,12 +50,6 @@ def completion_of(
     return number(np.take_along_axis(images, missing, axis=1))
 
 
-def log_p_independent(log_p: Float[np.ndarray, "N missing 2"]) -> Float[np.ndarray, "N C"]:
-    """Log probability of each completion if the missing pixels are independent."""
-    pixel = np.arange(log_p.shape[1])
-    return log_p[:, pixel, values(len(pixel))].sum(axis=-1)
-
-
 def log_p_given_rest(log_joint: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C"]:
     """Posterior log p(completion | all other pixels) from the joint log p(X) of each.
 
@@ -67,25 +61,35 @@ def log_p_given_rest(log_joint: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "
 def score_fill(
     fill: Integer[np.ndarray, "N"], truth: Integer[np.ndarray, "N"], missing: int
 ) -> dict[str, float]:
-    """How often a chosen completion of so many missing pixels is right.
+    """How often a chosen completion is right; M pixels are missing in each image.
 
     Returns:
-        fill_accuracy: share of images with all missing pixels right; pixel_accuracy: share
-        of the missing pixels that are right; standard errors over images as name_se.
+        fill_accuracy: share of images with all missing pixels right, with its 95 % interval
+        fill_low to fill_high; pixel_accuracy: share of the missing pixels that are right, with
+        its standard error over images.
     """
     wrong = np.bitwise_count(fill ^ truth)
-    return scores.estimates({"fill_accuracy": wrong == 0, "pixel_accuracy": 1 - wrong / missing})
+    whole = scores.share(int((wrong == 0).sum()), len(truth))
+    row = {"fill_accuracy": whole["share"], "fill_low": whole["low"], "fill_high": whole["high"]}
+    return row | scores.estimates({"pixel_accuracy": 1 - wrong / missing})
 
 
 def score_posterior(
-    log_p: Float[np.ndarray, "N C"], truth: Integer[np.ndarray, "N"], bins: int
+    log_p: Float[np.ndarray, "N C"],
+    truth: Integer[np.ndarray, "N"],
+    bins: int,
+    rng: np.random.Generator,
 ) -> dict[str, float]:
     """How good a distribution over completions is.
 
     Returns:
         nats: -log p(truth); brier: Brier score; standard errors over images as name_se; ece:
-        expected calibration error in that many bins of confidence.
+        expected calibration error in that many bins of confidence; ece_calibrated: its mean
+        for a forecaster that is calibrated (see `scores.calibrated_errors`); ece_p: how often
+        such a one has an error as large as this.
     """
     ece = scores.expected_calibration_error(scores.reliability(log_p, truth, bins))
+    calibrated = scores.calibrated_errors(log_p, bins, rng)
     means = {"nats": scores.nats(log_p, truth), "brier": scores.brier(log_p, truth)}
-    return scores.estimates(means) | {"ece": ece}
+    judged = {"ece_calibrated": calibrated.mean(), "ece_p": (calibrated >= ece).mean()}
+    return scores.estimates(means) | {"ece": ece} | judged

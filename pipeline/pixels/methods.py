@@ -1,25 +1,33 @@
-"""Six ways to fill missing pixels, and how good each is.
+"""Ways to fill missing pixels, and how good each is.
 
-    exact      the most probable completion, given all known pixels
-    past_only  by the same network, given the pixels before each missing one alone
-    greedy     the write-up's first plan: the completion with the best argmax continuation
-    sampled    the write-up's second plan: the one with the best drawn continuations
-    lookup     the most frequent values within such neighbours in the training images
-    majority   the value of most of the known neighbours
+    exact         the most probable completion, given all known pixels
+    past_only     by the same network, given the pixels before each missing one alone
+    greedy        the write-up's first plan: the completion with the best argmax continuation
+    sampled       the write-up's second plan: the one with the best drawn continuations
+    majority      the value of most of the known neighbours
+    lookup_8      a table of the training images' pixels by their 8 neighbours, with back-off;
+                  likewise lookup_12 and lookup_20, for one missing pixel
+    joint_lookup  the same for a 2 x 2 patch, by the 12 pixels around it
 
-The first two and `lookup` are distributions over completions; the others only choose one.
+The tables, `exact` and `past_only` are distributions over completions; the others only choose.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int, UInt8
+from scipy.stats import binomtest
 
 from pipeline.core import prediction, scores
-from pipeline.pixels import completions, masks, neighbours
+from pipeline.pixels import completions, context, masks, neighbours
 from pipeline.pixels.infill import CompletionScores
+
+# The tables of each task, by method: which pixels they look at.
+AROUND = context.Context(context.AROUND, (4, 8, 12, 20))
+RING = context.Context(context.RING, (8, 12), context.PATCH)
 
 
 class Task(NamedTuple):
@@ -31,6 +39,10 @@ class Task(NamedTuple):
     truth: UInt8[np.ndarray, "N pixels"]
     missing: Int[np.ndarray, "N missing"]
     completion: Int[np.ndarray, "N"]  # which one is the truth
+
+    def at(self, rows: Int[np.ndarray, "rows"]) -> "Task":
+        """Some of the images."""
+        return Task(self.name, self.masks, *(array[rows] for array in self[2:]))
 
 
 def draw_task(
@@ -102,65 +114,112 @@ def _future(images: np.ndarray, missing: np.ndarray) -> np.ndarray:
     return np.arange(images.shape[1]) > missing[:, -1:]
 
 
-def score_network(task: Task, snapshot: str, found: CompletionScores, bins: int) -> pd.DataFrame:
-    """Two rows: the exact posterior, and the same network without the future.
+class Answer(NamedTuple):
+    """What a method says about every image of a task.
 
-    The exact row has three more scores, in nats per image: information, which is what the
-    pixels after the missing ones say about them; and -log p of the whole image with the
-    fill, and with the truth.
+    method, snapshot: its name, and its network's, or "none".
+    fill: the completion that it chooses.
+    log_p: log probability of each completion, None if it gives none.
     """
-    exact = completions.log_p_given_rest(found.log_joint)
-    past = found.log_given_past
-    more = {
-        "information": scores.nats(past, task.completion) - scores.nats(exact, task.completion),
-        "image_nats_fill": scores.nats(found.log_joint, exact.argmax(axis=1)),
-        "image_nats_truth": scores.nats(found.log_joint, task.completion),
+
+    method: str
+    snapshot: str
+    fill: Int[np.ndarray, "N"]
+    log_p: Float[np.ndarray, "N C"] | None = None
+
+    def at(self, rows: Int[np.ndarray, "rows"]) -> "Answer":
+        """The same for some of the images."""
+        log_p = None if self.log_p is None else self.log_p[rows]
+        return self._replace(fill=self.fill[rows], log_p=log_p)
+
+
+def count_tables(train: UInt8[np.ndarray, "train pixels"]) -> dict[str, dict[str, context.Table]]:
+    """The tables of each task by the names of their methods."""
+    around = context.count(train, AROUND)
+    return {
+        "one_pixel": {f"lookup_{size}": around[size] for size in AROUND.sizes if size > 4},
+        "patch_2x2": {"joint_lookup": context.count(train, RING)[RING.sizes[-1]]},
     }
-    rows = [_score(task, "exact", snapshot, exact, bins) | scores.estimates(more)]
-    return pd.DataFrame([*rows, _score(task, "past_only", snapshot, past, bins)])
 
 
-def score_others(
-    task: Task,
-    snapshot: str,
-    model: keras.Model,
-    uniform: Float[np.ndarray, "N samples pixels"],
-    patterns: Int[np.ndarray, "2 2 2 2 2 2 2 2 2"],
-    bins: int,
-) -> pd.DataFrame:
-    """Four rows: the write-up's two plans by one network, and two ways without a network.
+def by_network(snapshot: str, found: CompletionScores) -> list[Answer]:
+    """The exact posterior, and the same network without the future."""
+    exact, past = completions.log_p_given_rest(found.log_joint), found.log_given_past
+    return [
+        Answer("exact", snapshot, exact.argmax(axis=1), exact),
+        Answer("past_only", snapshot, past.argmax(axis=1), past),
+    ]
 
-    For `uniform` see `sampled_fill`, for `patterns` `neighbours.count_patterns`.
+
+def by_tables(task: Task, tables: Mapping[str, context.Table]) -> list[Answer]:
+    """The ways without a network."""
+    majority = neighbours.majority_fill(task.truth, task.missing)
+    answers = [Answer("majority", "none", completions.number(majority))]
+    for name, table in tables.items():
+        log_p = context.log_p_at(table, task.truth, task.missing[:, 0])
+        answers.append(Answer(name, "none", log_p.argmax(axis=1), log_p))
+    return answers
+
+
+def by_plans(
+    task: Task, snapshot: str, model: keras.Model, uniform: Float[np.ndarray, "N samples pixels"]
+) -> list[Answer]:
+    """The write-up's two plans; for `uniform` see `sampled_fill`."""
+    return [
+        Answer("greedy", snapshot, greedy_fill(model, task.truth, task.missing)),
+        Answer("sampled", snapshot, sampled_fill(model, task.truth, task.missing, uniform)),
+    ]
+
+
+def score(task: Task, answer: Answer, bins: int, rng: np.random.Generator) -> dict[str, Any]:
+    """A row: how often the fill is right, and how good the distribution is if there is one."""
+    row = _key(task, answer) | {"images": len(task.truth)}
+    row |= completions.score_fill(answer.fill, task.completion, task.missing.shape[1])
+    if answer.log_p is None:
+        return row
+    return row | completions.score_posterior(answer.log_p, task.completion, bins, rng)
+
+
+def score_whole_images(task: Task, found: CompletionScores) -> dict[str, float]:
+    """Of the exact posterior, in nats per image, with standard errors.
+
+    information: what the pixels after the missing ones say about them; image_nats_fill and
+    image_nats_truth: -log p of the whole image with the fill, and with the truth.
     """
-    truth, missing = task.truth, task.missing
-    greedy = greedy_fill(model, truth, missing)
-    sampled = sampled_fill(model, truth, missing, uniform)
-    # Given their known neighbours, the table says nothing about what missing pixels share.
-    lookup = completions.log_p_independent(neighbours.lookup_log_p(patterns, truth, missing))
-    majority = completions.number(neighbours.majority_fill(truth, missing))
-    return pd.DataFrame(
-        [
-            _row(task, "greedy", snapshot, greedy),
-            _row(task, "sampled", snapshot, sampled),
-            _score(task, "lookup", "none", lookup, bins),
-            _row(task, "majority", "none", majority),
-        ]
+    exact, past = completions.log_p_given_rest(found.log_joint), found.log_given_past
+    return scores.estimates(
+        {
+            "information": scores.nats(past, task.completion) - scores.nats(exact, task.completion),
+            "image_nats_fill": scores.nats(found.log_joint, exact.argmax(axis=1)),
+            "image_nats_truth": scores.nats(found.log_joint, task.completion),
+        }
     )
 
 
-def _score(task: Task, method: str, snapshot: str, log_p: np.ndarray, bins: int) -> dict[str, Any]:
-    posterior = completions.score_posterior(log_p, task.completion, bins)
-    return _row(task, method, snapshot, log_p.argmax(axis=1)) | posterior
+def compare(task: Task, exact: Answer, other: Answer) -> dict[str, Any]:
+    """A row: the exact posterior and another method, image by image.
+
+    exact_only and other_only count the images that only one of them fills right; p_value is
+    that of McNemar's exact test of whether they are equally frequent. nats_less is the
+    exact posterior's -log p(truth) less the other's, where it has one.
+    """
+    one, two = exact.fill == task.completion, other.fill == task.completion
+    only = {"exact_only": int((one & ~two).sum()), "other_only": int((two & ~one).sum())}
+    discordant = sum(only.values())
+    row = _key(task, other) | {"images": len(task.truth)} | only
+    row["p_value"] = binomtest(only["exact_only"], discordant).pvalue if discordant else 1.0
+    if exact.log_p is None or other.log_p is None:
+        return row
+    less = scores.nats(exact.log_p, task.completion) - scores.nats(other.log_p, task.completion)
+    return row | scores.estimates({"nats_less": less})
 
 
-def _row(task: Task, method: str, snapshot: str, fill: np.ndarray) -> dict[str, Any]:
+def _key(task: Task, answer: Answer) -> dict[str, Any]:
     return {
         "task": task.name,
         "masks": task.masks,
-        "method": method,
-        "snapshot": snapshot,
-        "images": len(task.truth),
-        **completions.score_fill(fill, task.completion, task.missing.shape[1]),
+        "method": answer.method,
+        "snapshot": answer.snapshot,
     }
 
 

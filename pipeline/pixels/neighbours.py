@@ -1,11 +1,11 @@
-"""Fills from the surrounding pixels, without a network, which in-painting has to beat.
+"""The eight pixels around a missing one, and the fill that most of them suggest.
 
 The eight surrounding pixels are numbered in raster order. A neighbour is unknown if it is
 missing itself or outside the image.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Int, UInt8
 
 from pipeline.pixels.images import SIDE
 
@@ -34,41 +34,3 @@ def majority_fill(
     """Each missing pixel as most of its known neighbours; paper in a tie."""
     known, values = surroundings(images, missing)
     return (2 * values.sum(axis=-1) > known.sum(axis=-1)).astype(np.uint8)
-
-
-def count_patterns(
-    train: UInt8[np.ndarray, "train pixels"],
-) -> Int[np.ndarray, "2 2 2 2 2 2 2 2 2"]:
-    """Counts by the values of the eight neighbours, then of the pixel itself.
-
-    They are over all pixels of all images that are not at an edge.
-    """
-    square = train.reshape(-1, SIDE, SIDE)
-    code = np.zeros((len(train), SIDE - 2, SIDE - 2), np.uint16)
-    for row, column in zip([*_ROWS, 0], [*_COLUMNS, 0]):
-        moved = square[:, 1 + row : SIDE - 1 + row, 1 + column : SIDE - 1 + column]
-        code = 2 * code + moved
-    return np.bincount(code.ravel(), minlength=2**9).reshape((2,) * 9)
-
-
-def lookup_log_p(
-    counts: Int[np.ndarray, "2 2 2 2 2 2 2 2 2"],
-    images: UInt8[np.ndarray, "N pixels"],
-    missing: Int[np.ndarray, "N missing"],
-) -> Float[np.ndarray, "N missing 2"]:
-    """Log probability of both values of each missing pixel, from its known neighbours.
-
-    p(1 | known neighbours) = (n_1 + 1) / (n + 2), where n counts the training pixels whose
-    neighbours agree with the known ones, whatever the unknown ones are, and n_1 those of
-    them that are on.
-
-    Source: Laplace's rule of succession, Jaynes, Probability Theory, section 6.11.
-    """
-    known, values = surroundings(images, missing)
-    count = np.empty((*missing.shape, 2))
-    for mask in np.unique(known.reshape(-1, 8), axis=0):
-        unknown = tuple(np.flatnonzero(~mask))
-        table = counts.sum(axis=unknown, keepdims=True)
-        rows = (known == mask).all(axis=-1)
-        count[rows] = table[tuple(values[rows].T)]
-    return np.log((count + 1) / (count.sum(axis=-1, keepdims=True) + 2))

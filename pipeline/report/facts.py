@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.tables.rows import group
-
 # Below this fraction of the gain from counting, an excess is negligible.
 NEGLIGIBLE = 0.01
 
@@ -27,21 +25,10 @@ def compare(one: Any, other: Any, quantity: str) -> int:
     return int(np.sign(difference)) if abs(difference) > 2 * error else 0
 
 
-def cases(scores: pd.DataFrame) -> list[dict[str, Any]]:
-    """Every task and kind of mask: rows of scores.csv, of the final network or of none.
-
-    Returns:
-        exact, past_only; best, the method with the most right fills besides exact;
-        likelihood, 1 if exact gives the truth more probability than lookup, -1 if less.
-    """
-    found = []
-    for rows in group(scores[scores.snapshot.isin(["final", "none"])], "task", "masks"):
-        by_method = {row.method: row for row in rows}
-        case = {"exact": by_method.pop("exact"), "past_only": by_method["past_only"]}
-        case["best"] = max(by_method.values(), key=lambda row: row.fill_accuracy)
-        case["likelihood"] = compare(by_method["lookup"], case["exact"], "nats")
-        found.append(case)
-    return found
+def sign(row: Any, quantity: str) -> int:
+    """1 or -1 if a paired difference exceeds two of its standard errors, 0 if it does not."""
+    difference, error = getattr(row, quantity), getattr(row, f"{quantity}_se")
+    return int(np.sign(difference)) if abs(difference) > 2 * error else 0
 
 
 def attainable(table: pd.DataFrame, published: dict[str, float], tolerance: float) -> pd.DataFrame:

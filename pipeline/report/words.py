@@ -40,7 +40,7 @@ def render(template: str, **context: Any) -> str:
         autoescape=False,  # Markdown; `page.html` shows markup as text
     )
     filters: list[Any] = [cells, format_each, join_words, layers, number, percent, pm]
-    filters += [vector, versus, words]
+    filters += [sign, vector, versus, words]
     environment.filters |= {function.__name__: function for function in filters}
     environment.globals |= {"group": group, "record": record, "records": records}
     environment.globals |= {"facts": facts, "figure": figure, "published": published}
@@ -58,15 +58,24 @@ def number(value: float, form: str = ".3f") -> str:
     return "-" if math.isnan(value) else format(value, form)
 
 
-def pm(mean: float, standard_error: float, digits: int = 3) -> str:
-    """Mean ± standard error; the mean alone if nothing varies or there is one value."""
-    text = number(mean, f".{digits}f")
+def pm(mean: float, standard_error: float, digits: int = 3, plus: str = "") -> str:
+    """Mean ± standard error; the mean alone if nothing varies or there is one value.
+
+    With `plus` "+" a positive mean has its sign, as a difference should.
+    """
+    text = number(mean, f"{plus}.{digits}f")
     return f"{text} ± {standard_error:.{digits}f}" if standard_error > 0 else text
 
 
-def percent(share: float, standard_error: float = math.nan, digits: int = 2) -> str:
-    """A share as percentage, without the sign, and its standard error if there is one."""
-    return pm(100 * share, 100 * standard_error, digits)
+def percent(share: float, standard_error: float = math.nan, digits: int = 2, plus: str = "") -> str:
+    """A share as percentage, without its symbol, and its standard error if there is one."""
+    return pm(100 * share, 100 * standard_error, digits, plus)
+
+
+def sign(row: Any, quantity: str) -> str:
+    """What a difference with its standard error says: more than, less than, or neither."""
+    verdicts = {1: "more than", -1: "less than", 0: "indistinguishable from"}
+    return verdicts[facts.sign(row, quantity)]
 
 
 def vector(values: Iterable[float], form: str = "g") -> str:

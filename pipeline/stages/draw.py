@@ -25,6 +25,7 @@ def run(models: Mapping[str, MetaModel]) -> dict[Path, bytes]:
     figures: dict[str, drawing.Draw] = {
         "binarised": partial(pixels.binarised, read_arrays(paths.EXAMPLES)),
         "learning_curves": partial(pixels.learning_curves, read_table(paths.PIXEL_HISTORY)),
+        "context": partial(pixels.context, read_table(paths.CONTEXT_TABLES)),
         "rollout_scores": partial(pixels.rollout_scores, read_table(paths.STEPS_AHEAD)),
         "rollout_gallery": partial(pixels.rollout_gallery, gallery),
         "inpainting_scores": partial(inpainting.scores_by_snapshot, scores),

@@ -11,80 +11,166 @@ from pipeline import paths
 from pipeline.core import prediction, randomness, scores
 from pipeline.files import formats, models
 from pipeline.params import sections
-from pipeline.pixels import baselines, gallery
+from pipeline.pixels import baselines, continuations, failures, gallery
+from pipeline.pixels.continuations import Forecast
 
 READS = ("seed", "threads", "rollout")
 
-# The snapshot whose continuations are shown. As in the write-up there are twelve examples,
-# three of each kind, and as in its assignment five samples of each.
-SHOWN, PICTURES, SAMPLES_SHOWN = "final", 3, 5
+# As in the write-up there are twelve examples, three of each kind, and as in its assignment
+# five samples of each. They are of the snapshot that it shows.
+PUBLISHED, PICTURES, SAMPLES_SHOWN = "5", 3, 5
+# How many drawn continuations a forecast is the mean of, on so many images.
+DRAWS, DRAWS_IMAGES = (1, 2, 5, 10, 20, 50, 100), 1000
+# The network that every baseline meets image by image.
+COMPARED = "final"
+
+# Of each image: its accuracy and cross-entropy, by predictor, strategy and horizon.
+ByImage = dict[tuple[str, str, int], dict[str, np.ndarray]]
 
 
 def run(seed: int, rollout: sections.Rollout) -> dict[Path, Any]:
-    """Scores by horizon and by step, and the chosen images."""
+    """Scores by horizon and by step, comparisons, failures, and the chosen images."""
     data = formats.read_arrays(paths.BINARISED, "train", "test", "test_labels")
-    images, first = data["test"][: rollout.images], rollout.first_pixel
-    horizons, steps = [], []
-    for predictor, strategy, pixels, nats in _continue(seed, rollout, data["train"], images):
+    train, images = data["train"], data["test"][: rollout.images]
+    truth = images[:, None, rollout.first_pixel :]
+    networks = _networks()
+    shown = PUBLISHED if PUBLISHED in networks else COMPARED
+    by_image: ByImage = {}
+    steps, wrong, pictured = [], [], {}
+    for predictor, forecast in _forecasts(seed, rollout, train, images, networks):
+        strategy = forecast.strategy
         print(f"scoring {predictor} {strategy}", flush=True)
-        right = (pixels == images[:, None, first:]).mean(axis=1)
-        # The layout decides the order of summation, and so the last digits.
-        nats = np.ascontiguousarray(nats.swapaxes(1, 2)).mean(axis=2)
-        key = {"predictor": predictor, "strategy": strategy}
-        scored = {"accuracy": right, "cross_entropy": nats}
         for horizon in rollout.horizons:
-            row = key | {"horizon": horizon, "images": len(images)}
-            means = {name: own[:, :horizon].mean(axis=1) for name, own in scored.items()}
-            horizons.append(row | scores.estimates(means))
-        by_step = {name: own.mean(axis=0) for name, own in scored.items()}
-        ahead = range(1, right.shape[1] + 1)
-        steps.append(pd.DataFrame(key | {"step": ahead} | by_step))
-        if (predictor, strategy) == (SHOWN, "argmax"):
-            argmax, accuracy = pixels[:, 0], right.mean(axis=1)
-        elif (predictor, strategy) == (SHOWN, "sample"):
-            samples, variance = pixels, pixels.var(axis=1).mean(axis=1)
-    number = np.arange(len(images))
-    by_image = {
+            found = continuations.by_horizon(forecast, truth, horizon)
+            by_image[predictor, strategy, horizon] = found
+        steps.append(_by_step(predictor, forecast, truth))
+        if strategy == "argmax":
+            kinds = failures.kinds(truth[:, 0], forecast.pixels[:, 0])
+            wrong.append(_count(predictor, kinds))
+        if predictor == shown and strategy in ("argmax", "sample"):
+            pictured[strategy] = forecast.pixels
+            if strategy == "argmax":
+                failure = kinds
+    right = {n: by_image[shown, "argmax", n]["accuracy"] for n in rollout.horizons}
+    accuracy = by_image[shown, "argmax", rollout.horizons[-1]]["accuracy"]
+    number, variance = np.arange(len(images)), pictured["sample"].var(axis=1).mean(axis=1)
+    columns = {
         "image": number,
         "digit": data["test_labels"][number].astype(str),
         "argmax_accuracy": accuracy,
         "variance": variance,
+        "failure": failure,
+        "snapshot": shown,
     }
     return {
-        paths.HORIZONS: pd.DataFrame(horizons),
+        paths.HORIZONS: _by_horizon(by_image),
+        paths.PAIRED_ROLLOUTS: _compare(by_image),
         paths.STEPS_AHEAD: pd.concat(steps, ignore_index=True),
-        paths.ROLLOUT_IMAGES: pd.DataFrame(by_image),
+        paths.DRAWS: _by_draws(seed, rollout, images[:DRAWS_IMAGES], networks[COMPARED]),
+        paths.FAILURES: pd.concat(wrong, ignore_index=True),
+        paths.ROLLOUT_IMAGES: pd.DataFrame(columns),
         paths.ROLLOUT_GALLERY: gallery.show(
             gallery.pick_rollouts(accuracy, variance, PICTURES),
             image=number,
             truth=images,
-            argmax=argmax,
-            samples=samples[:, :SAMPLES_SHOWN],
+            argmax=pictured["argmax"][:, 0],
+            samples=pictured["sample"][:, :SAMPLES_SHOWN],
             accuracy=accuracy,
             variance=variance,
-        ),
+            failure=failure,
+            right=np.stack([own * n for n, own in right.items()], axis=1).round().astype(int),
+        )
+        | {"snapshot": np.array(shown), "horizons": np.array(rollout.horizons)},
     }
 
 
-def _continue(
-    seed: int, rollout: sections.Rollout, train: np.ndarray, images: np.ndarray
-) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
-    """Predictor, strategy, pixels (N, samples, unknown), -log p of the true pixels."""
-    first = rollout.first_pixel
-    truth = images[:, None, first:]
-    for name, guess, log_p in baselines.predict(train, images, first):
-        yield name, "baseline", guess[:, None], scores.nats(log_p[:, None], truth)
+def _networks() -> dict[str, Any]:
+    """The weights of every snapshot."""
+    names = formats.read_table(paths.SNAPSHOT_SCORES)["snapshot"]
+    return {name: models.read(paths.pixel_model(name)).get_weights() for name in names}
 
+
+def _forecasts(
+    seed: int,
+    rollout: sections.Rollout,
+    train: np.ndarray,
+    images: np.ndarray,
+    networks: dict[str, Any],
+) -> Iterator[tuple[str, Forecast]]:
+    """Every predictor with each of its forecasts."""
+    truth = images[:, None, rollout.first_pixel :]
+    for name, guess, log_p in baselines.predict(train, images, rollout.first_pixel):
+        yield name, Forecast("baseline", guess[:, None], scores.nats(log_p[:, None], truth))
     # The same numbers for every snapshot, so that their differences are not noise.
-    uniform = randomness.generator(seed, "rollout").random(
-        (len(images), rollout.samples, truth.shape[-1]), np.float32
-    )
-    half = np.full_like(truth, 0.5, np.float32)
-    model = models.read(paths.pixel_model(SHOWN))
-    for name in formats.read_table(paths.SNAPSHOT_SCORES)["snapshot"]:
+    uniform = _uniform(seed, "rollout", len(images), rollout.samples, truth.shape[-1])
+    model = models.read(paths.pixel_model(COMPARED))
+    for name, weights in networks.items():
         # One network takes the weights of every snapshot, so that it is compiled once.
-        model.set_weights(models.read(paths.pixel_model(name)).get_weights())
-        log_p = prediction.log_p_next(model, images)[:, None, first:]
-        yield name, "teacher_forced", log_p.argmax(axis=-1), scores.nats(log_p, truth)
-        yield name, "argmax", *prediction.rollout(model, images, half)
-        yield name, "sample", *prediction.rollout(model, images, uniform)
+        model.set_weights(weights)
+        for forecast in continuations.forecasts(model, images, uniform):
+            yield name, forecast
+
+
+def _uniform(seed: int, purpose: str, images: int, samples: int, unknown: int) -> np.ndarray:
+    return randomness.generator(seed, purpose).random((images, samples, unknown), np.float32)
+
+
+def _by_horizon(by_image: ByImage) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"predictor": predictor, "strategy": strategy, "horizon": horizon}
+        | {"images": len(found["accuracy"])}
+        | scores.estimates(found)
+        for (predictor, strategy, horizon), found in by_image.items()
+    )
+
+
+def _compare(by_image: ByImage) -> pd.DataFrame:
+    """The network's forecasts less each baseline's, image by image."""
+    return pd.DataFrame(
+        {"predictor": COMPARED, "strategy": strategy, "baseline": baseline, "horizon": horizon}
+        | {"images": len(found["accuracy"])}
+        | scores.estimates({name: found[name] - other[name] for name in found})
+        for (predictor, strategy, horizon), found in by_image.items()
+        if predictor == COMPARED
+        for (baseline, which, ahead), other in by_image.items()
+        if which == "baseline" and ahead == horizon
+    )
+
+
+def _by_step(predictor: str, forecast: Forecast, truth: np.ndarray) -> pd.DataFrame:
+    key = {"predictor": predictor, "strategy": forecast.strategy}
+    means = {
+        "accuracy": (forecast.pixels == truth).mean(axis=(0, 1)),
+        "cross_entropy": forecast.nats.mean(axis=(0, 1), dtype=np.float64),
+    }
+    return pd.DataFrame(key | {"step": range(1, truth.shape[-1] + 1)} | means)
+
+
+def _by_draws(
+    seed: int, rollout: sections.Rollout, images: np.ndarray, weights: list[np.ndarray]
+) -> pd.DataFrame:
+    """The marginal forecast by the number of continuations that it is the mean of."""
+    model = models.read(paths.pixel_model(COMPARED))
+    model.set_weights(weights)
+    truth = images[:, None, rollout.first_pixel :]
+    uniform = _uniform(seed, "rollout draws", len(images), DRAWS[-1], truth.shape[-1])
+    drawn = prediction.rollout(model, images, uniform)
+    rows = []
+    for count in DRAWS:
+        forecast = continuations.marginal(drawn.nats[:, :count], truth)
+        for horizon in rollout.horizons:
+            found = continuations.by_horizon(forecast, truth, horizon)
+            key = {"predictor": COMPARED, "draws": count, "horizon": horizon}
+            rows.append(key | {"images": len(images)} | scores.estimates(found))
+    return pd.DataFrame(rows)
+
+
+def _count(predictor: str, kinds: np.ndarray) -> pd.DataFrame:
+    """How often each kind of failure happens, with Wilson's 95 % interval."""
+    counts = {kind: int((kinds == kind).sum()) for kind in failures.KINDS}
+    rows = [
+        {"predictor": predictor, "failure": kind, "images": len(kinds), "count": count}
+        | scores.share(count, len(kinds))
+        for kind, count in counts.items()
+    ]
+    return pd.DataFrame(rows)

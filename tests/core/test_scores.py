@@ -51,8 +51,7 @@ def test_nats_and_correct_by_hand():
     symbols = np.array([[1, 1], [1, 0]], np.uint8)
     expected = [[np.log(2), -np.log(0.9)], [np.inf, -np.log(0.75)]]
     assert_allclose(scores.nats(log_p, symbols), expected, **DOUBLE)
-    # In a tie the first is the guess.
-    assert_array_equal(scores.correct(log_p, symbols), [[False, True], [False, True]])
+    assert_array_equal(scores.correct(log_p, symbols), [[0.5, 1], [0, 1]])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -89,16 +88,17 @@ def test_brier_by_hand():
 
 
 def test_reliability_and_expected_calibration_error_by_hand():
-    # Confidence 0.62 and 0.68 share a bin of ten: mean confidence 0.65, accuracy one half,
-    # with the standard error sqrt(1/2 1/2 / 2). Confidence one belongs to the last bin,
-    # and is wrong.
+    # Confidence 0.62 and 0.68 share a bin of ten: mean confidence 0.65, accuracy one half.
+    # Confidence one belongs to the last bin, and is wrong.
     log_p = safe_log([[0.62, 0.38], [0.32, 0.68], [1.0, 0.0]])
     table = scores.reliability(log_p, np.array([0, 0, 1]), 10)
     nan = np.nan
     assert_array_equal(table.forecasts, [0] * 6 + [2, 0, 0, 1])
     assert_allclose(table.confidence, [nan] * 6 + [0.65, nan, nan, 1], **DOUBLE)
     assert_allclose(table.accuracy, [nan] * 6 + [0.5, nan, nan, 0], **DOUBLE)
-    assert_allclose(table.accuracy_se, [nan] * 6 + [np.sqrt(1 / 8), nan, nan, 0], **DOUBLE)
+    for end, found in (("low", table.low), ("high", table.high)):
+        limits = scores.share(1, 2)[end], scores.share(0, 1)[end]
+        assert_allclose(found, [nan] * 6 + [limits[0], nan, nan, limits[1]], **DOUBLE)
     # Bins are weighed by their forecasts.
     expected = 2 / 3 * (0.65 - 0.5) + 1 / 3 * (1 - 0)
     assert_allclose(scores.expected_calibration_error(table), expected, **DOUBLE)
@@ -135,4 +135,33 @@ def test_evaluate_averages_over_steps_then_over_sequences():
     loss, accuracy = scores.evaluate(log_p, symbols)
     one, other = (np.log(2) - np.log(0.75)) / 2, np.log(2)
     assert_allclose(loss, [(one + other) / 2, (other - one) / 2], **DOUBLE)
-    assert accuracy == (0.5, 0.5)  # of 1 and 0
+    assert accuracy == (0.625, 0.125)  # of 0.75 and 0.5: ties are shared
+
+
+def test_a_share_and_its_interval():
+    # Wilson: (k + z^2/2) / (n + z^2) -+ z / (n + z^2) sqrt(k (n - k) / n + z^2 / 4).
+    z, (k, n) = 1.959963984540054, (3, 10)
+    middle = (k + z**2 / 2) / (n + z**2)
+    half = z / (n + z**2) * np.sqrt(k * (n - k) / n + z**2 / 4)
+    found = scores.share(k, n)
+    assert_allclose([*found.values()], [0.3, middle - half, middle + half], **DOUBLE)
+    none = scores.share(0, 10)
+    assert none["low"] == 0 < none["high"] < 1
+
+
+def test_ties_are_shared():
+    log_p = safe_log([[0.4, 0.4, 0.2], [0.2, 0.4, 0.4], [0.2, 0.2, 0.6]])
+    assert_array_equal(scores.correct(log_p, np.array([0, 0, 2])), [0.5, 0, 1])
+    assert_allclose(scores.correct(np.zeros((1, 3)), np.array([1])), [1 / 3], **DOUBLE)
+
+
+def test_a_calibrated_forecaster_is_among_the_calibrated(rng):
+    p = rng.dirichlet(np.ones(3), 2000)
+    log_p, truth = np.log(p), (rng.random((2000, 1)) > p.cumsum(axis=1)).sum(axis=1)
+    errors = scores.calibrated_errors(log_p, 10, rng)
+    own = scores.expected_calibration_error(scores.reliability(log_p, truth, 10))
+    assert errors.min() < own < errors.max()
+    # One that is too sure is not.
+    sure = np.log(p**4 / (p**4).sum(axis=1, keepdims=True))
+    own = scores.expected_calibration_error(scores.reliability(sure, truth, 10))
+    assert own > 3 * scores.calibrated_errors(sure, 10, rng).max()

@@ -83,6 +83,7 @@ def test_the_demo_changes_are_valid_and_only_change_what_is_there():
         ("rollout.horizons", [300]),
         ("rollout.images", 10_000),
         ("inpainting.centre", [26, 27]),
+        ("inpainting.few", 10_000),
         ("data.threshold", 0),
         ("meta.models.M1.reset_every", 2),
         ("meta.training.train_sequences", 256_000),

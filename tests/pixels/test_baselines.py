@@ -43,7 +43,7 @@ def test_log_p_of_guess_by_hand():
 def test_every_baseline_predicts(rng):
     train, images = draw(rng, 20), draw(rng)
     found = {name: rest for name, *rest in baselines.predict(train, images, FIRST)}
-    assert list(found) == ["all_zero", "copy_left", "copy_above", "training_majority"]
+    assert list(found) == ["all_zero", "copy_left", "copy_above", "training_majority", "nearest"]
     assert not found["all_zero"][0].any()
     assert_array_equal(found["copy_above"][0], baselines.copy_above(images, FIRST))
     assert_array_equal(found["training_majority"][0], baselines.majority(train, FIRST, 6))
@@ -53,3 +53,19 @@ def test_every_baseline_predicts(rng):
         assert_allclose(np.exp(log_p).sum(axis=-1), 1, rtol=1e-12)
     # These two say the same of every image, so their probabilities are the same.
     assert_array_equal(found["all_zero"][1], found["training_majority"][1])
+
+
+def test_nearest_is_what_a_loop_finds(rng, monkeypatch):
+    train, images = draw(rng, 30), draw(rng, 5)
+    train[7] = train[3]  # equally near: the first counts
+    monkeypatch.setattr(baselines, "NEAREST", 4)
+    monkeypatch.setattr(baselines, "CHUNK", 2)
+    found = np.exp(baselines.nearest(train, images, FIRST))
+    for image, own in zip(images, found):
+        distances = [
+            (int((image[:FIRST] != other[:FIRST]).sum()), n) for n, other in enumerate(train)
+        ]
+        near = [n for _, n in sorted(distances)[:4]]
+        share = (train[:, FIRST:].sum(axis=0) + 1) / (30 + 2)
+        ink = (train[near, FIRST:].sum(axis=0) + share) / (4 + 1)
+        assert_allclose(own, np.stack([1 - ink, ink], axis=-1), rtol=1e-12)

@@ -4,6 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from pipeline.core import scores
 from pipeline.pixels import completions
 
 PIXELS = 10
@@ -54,18 +55,6 @@ def test_an_image_is_its_own_completion(missing, seed):
     assert (filled[:, :, known] == images[:, None, known]).all()
 
 
-def test_independent_pixels_multiply():
-    # p(1) of two missing pixels of two images.
-    one = np.array([[0.1, 0.4], [0.5, 0.8]])
-    log_p = np.log(np.stack([1 - one, one], axis=-1))
-    expected = [
-        [0.9 * 0.6, 0.1 * 0.6, 0.9 * 0.4, 0.1 * 0.4],
-        [0.5 * 0.2, 0.5 * 0.2, 0.5 * 0.8, 0.5 * 0.8],
-    ]
-    found = completions.log_p_independent(log_p)
-    assert_allclose(np.exp(found), expected, rtol=1e-12)
-
-
 def test_log_p_given_rest_divides_by_the_sum_over_completions():
     log_joint = np.log([[0.1, 0.2, 0.1], [0.03, 0.01, 0.01]])
     expected = [[0.25, 0.5, 0.25], [0.6, 0.2, 0.2]]
@@ -81,8 +70,7 @@ def test_score_fill_by_hand():
     table = completions.score_fill(fill, truth, 4)
     expected = {
         "fill_accuracy": 1 / 3,
-        # Squared deviations 4/9 + 1/9 + 1/9, over N - 1 = 2, over N = 3.
-        "fill_accuracy_se": np.sqrt(6 / 9 / 2 / 3),
+        **{f"fill_{end}": scores.share(1, 3)[end] for end in ("low", "high")},
         # 1, 1/2 and 1/4, of mean 7/12; squared deviations 25/144 + 1/144 + 16/144.
         "pixel_accuracy": 7 / 12,
         "pixel_accuracy_se": np.sqrt(42 / 144 / 2 / 3),
@@ -90,10 +78,10 @@ def test_score_fill_by_hand():
     assert table == pytest.approx(expected, rel=1e-12)
 
 
-def test_score_posterior_by_hand():
+def test_score_posterior_by_hand(rng):
     p = np.array([[0.1, 0.6, 0.1, 0.2], [0.7, 0.1, 0.2, 0.0]])
     with np.errstate(divide="ignore"):
-        table = completions.score_posterior(np.log(p), np.array([1, 2]), 2)
+        table = completions.score_posterior(np.log(p), np.array([1, 2]), 2, rng)
     first, second = 0.01 + 0.16 + 0.01 + 0.04, 0.49 + 0.01 + 0.64
     expected = {
         # The standard error of a mean of two is half their distance.
@@ -104,4 +92,10 @@ def test_score_posterior_by_hand():
         # Both forecasts in the upper of two bins: |mean of 0.6 and 0.7 - 1 / 2|.
         "ece": 0.65 - 0.5,
     }
+    # Such a forecaster gets none, one or both right: |1.3 - 0, 1, 2| / 2, with 0.4 0.3, ...
+    none, both = 0.4 * 0.3, 0.6 * 0.7
+    null = 0.65 * none + 0.15 * (1 - none - both) + 0.35 * both
+    # 200 draws: four standard errors of their means.
+    assert table.pop("ece_calibrated") == pytest.approx(null, abs=0.05)
+    assert table.pop("ece_p") == 1  # none is smaller
     assert table == pytest.approx(expected, rel=1e-12)

@@ -1,11 +1,12 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.pixels import completions, methods
+from pipeline.pixels import completions, context, methods
 from pipeline.pixels.infill import CompletionScores
 from tests import reference
 
@@ -67,11 +68,13 @@ TASK = methods.Task(
 )
 
 
-def test_the_rows_of_a_network_by_hand():
-    # Joint: p(X) of both completions, whose share is the posterior; past: as it is.
-    joint, past = np.array([[0.3, 0.1], [0.2, 0.3]]), np.array([[0.5, 0.5], [0.9, 0.1]])
-    found = CompletionScores(np.log(joint), np.log(past))
-    exact_row, past_row = methods.score_network(TASK, "5", found, 10).to_dict("records")
+# Joint: p(X) of both completions, whose share is the posterior; past: as it is.
+FOUND = CompletionScores(np.log([[0.3, 0.1], [0.2, 0.3]]), np.log([[0.5, 0.5], [0.9, 0.1]]))
+
+
+def test_the_rows_of_a_network_by_hand(rng):
+    exact, past = methods.by_network("5", FOUND)
+    exact_row, past_row = (methods.score(TASK, answer, 10, rng) for answer in (exact, past))
     key = {"task": "one_pixel", "masks": "centre", "snapshot": "5", "images": 2}
     assert exact_row.items() >= (key | {"method": "exact", "fill_accuracy": 1}).items()
     assert past_row.items() >= (key | {"method": "past_only", "fill_accuracy": 0.5}).items()
@@ -81,10 +84,40 @@ def test_the_rows_of_a_network_by_hand():
         "image_nats_fill": -np.log([0.3, 0.3]),
         "image_nats_truth": -np.log([0.3, 0.3]),
     }
+    row = exact_row | methods.score_whole_images(TASK, FOUND)
     for name, value in reference.estimates(by_image).items():
-        assert_allclose(exact_row[name], value, atol=1e-12)
+        assert_allclose(row[name], value, atol=1e-12)
     assert_allclose(past_row["nats"], -np.log([0.5, 0.1]).mean(), rtol=1e-12)
-    assert np.isnan(past_row["information"])
+    choice = methods.score(TASK, methods.Answer("greedy", "5", np.array([1, 1])), 10, rng)
+    assert choice["fill_accuracy"] == 0.5
+    assert "nats" not in choice
+
+
+def test_methods_meet_image_by_image():
+    # Right: exact on both images, past on the first alone.
+    row = methods.compare(TASK, *methods.by_network("5", FOUND))
+    assert (row["method"], row["exact_only"], row["other_only"]) == ("past_only", 1, 0)
+    # One image alone decides nothing: a coin falls on one side or the other.
+    assert row["p_value"] == 1
+    less = -np.log([0.75 / 0.5, 0.6 / 0.1])
+    for name, value in reference.estimates({"nats_less": less}).items():
+        assert_allclose(row[name], value, rtol=1e-12)
+    # Nine images of ten on one side: 2 (1 + 10) / 2^10.
+    task = methods.Task("", "", *(np.zeros((11, 1), int),) * 3, np.zeros(11, int))
+    one, other = np.zeros(11, int), np.ones(11, int)
+    one[0], other[:2] = 1, 0
+    answers = (methods.Answer("", "", fill) for fill in (one, other))
+    assert methods.compare(task, *answers)["p_value"] == pytest.approx(22 / 2**10)
+
+
+def test_some_of_the_images():
+    rows = np.array([1])
+    task, answer = TASK.at(rows), methods.by_network("5", FOUND)[0].at(rows)
+    assert_array_equal(task.image, [7])
+    assert_array_equal(task.truth, [[0, 1, 1]])
+    assert answer.log_p is not None
+    assert_allclose(np.exp(answer.log_p), [[0.4, 0.6]])
+    assert methods.Answer("greedy", "5", np.array([3, 4])).at(rows).fill.tolist() == [4]
 
 
 def test_the_row_of_each_image_by_hand():
@@ -114,17 +147,27 @@ def test_tasks_are_drawn_without_repetition(rng):
     assert_array_equal(task.completion, bits)
 
 
-def test_the_rows_of_the_other_methods(make_network, rng):
-    model = make_network("gru")
+def test_the_other_methods_answer(make_network, rng):
     images = rng.integers(0, 2, (3, 784), dtype=np.uint8)
-    task = methods.draw_task(rng, "one_pixel", "uniform", 1, images, 3, (10, 17))
+    tables = methods.count_tables(images)
+    names = {"one_pixel": ["lookup_8", "lookup_12", "lookup_20"], "patch_2x2": ["joint_lookup"]}
+    for side, (name, own) in enumerate(names.items(), start=1):
+        task = methods.draw_task(rng, name, "uniform", side, images, 3, (10, 17))
+        answers = methods.by_tables(task, tables[name])
+        assert [answer.method for answer in answers] == ["majority", *own]
+        for answer, table in zip(answers[1:], tables[name].values()):
+            expected = context.log_p_at(table, task.truth, task.missing[:, 0])
+            assert_array_equal(answer.log_p, expected)
+            assert_array_equal(answer.fill, expected.argmax(axis=1))
+            # What the images have at missing pixels is not looked at.
+            other = task._replace(truth=completions.fill(task.truth, task.missing, answer.fill))
+            (again,) = (
+                each for each in methods.by_tables(other, tables[name]) if each[0] == answer.method
+            )
+            assert_array_equal(again.log_p, answer.log_p)
     uniform = rng.random((3, 2, 784), np.float32)
-    patterns = np.zeros((2,) * 9, int)
-    table = methods.score_others(task, "5", model, uniform, patterns, 5)
-    assert table["method"].tolist() == ["greedy", "sampled", "lookup", "majority"]
-    assert table["snapshot"].tolist() == ["5", "5", "none", "none"]
-    # A table that has seen nothing gives both values one half.
-    lookup = table.iloc[2]
-    assert_allclose(lookup["nats"], np.log(2), rtol=1e-12)
-    assert_allclose(lookup["fill_accuracy"], (task.completion == 0).mean(), rtol=1e-12)
-    assert table["nats"].isna().tolist() == [True, True, False, True]
+    plans = methods.by_plans(task, "5", make_network("gru"), uniform)
+    assert [(answer.method, answer.snapshot) for answer in plans] == [
+        ("greedy", "5"),
+        ("sampled", "5"),
+    ]

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 
 from pipeline.pixels import neighbours
 from pipeline.pixels.images import PIXELS, SIDE
@@ -37,12 +37,6 @@ def around(image: list[int], missing: list[int], pixel: int) -> list[int | None]
     return values
 
 
-def examples(images: np.ndarray) -> list[tuple[list[int | None], int]]:
-    """Neighbours and value of each pixel that is not at an edge."""
-    pixels = [SIDE * r + c for r, c in itertools.product(range(1, SIDE - 1), repeat=2)]
-    return [(around(image, [], own), image[own]) for image in images.tolist() for own in pixels]
-
-
 def test_surroundings_are_what_a_loop_finds(images, missing):
     known, values = neighbours.surroundings(images, missing)
     for row, (image, pixels) in enumerate(zip(images.tolist(), missing.tolist())):
@@ -62,26 +56,3 @@ def test_majority_is_what_a_loop_finds(images, missing):
             assert value == (sum(known) > len(known) / 2)
             ties += 2 * sum(known) == len(known)
     assert ties
-
-
-def test_count_patterns_is_what_a_loop_counts(images):
-    expected = np.zeros((2,) * 9, int)
-    for pattern, value in examples(images):
-        expected[*pattern, value] += 1
-    assert_array_equal(neighbours.count_patterns(images), expected)
-
-
-def test_lookup_is_the_share_of_matching_training_pixels(images, missing, rng):
-    train = (rng.random((3, PIXELS)) < 0.6).astype(np.uint8)
-    trained = examples(train)
-    log_p = neighbours.lookup_log_p(neighbours.count_patterns(train), images, missing)
-    for row, (image, pixels) in enumerate(zip(images.tolist(), missing.tolist())):
-        for place, pixel in enumerate(pixels):
-            known = around(image, pixels, pixel)
-            values = [
-                value
-                for pattern, value in trained
-                if all(b is None or a == b for a, b in zip(pattern, known))
-            ]
-            p = (sum(values) + 1) / (len(values) + 2)
-            assert_allclose(np.exp(log_p[row, place]), [1 - p, p], rtol=1e-12)

@@ -31,31 +31,12 @@ def test_means_are_compared_by_two_standard_errors(one, other, errors, expected)
     assert facts.compare(first, second, "nats") == expected
 
 
-def scores(**nats_of_lookup: float) -> pd.DataFrame:
-    """Exact has 0.2 ± 0.01 nats; each kind of mask has a row for each method."""
-    rows = [
-        ("exact", "final", 0.9, 0.2),
-        ("exact", "5", 0.99, 0.1),  # another snapshot is not what the findings are about
-        ("past_only", "final", 0.8, 0.5),
-        ("lookup", "none", 0.7, NAN),
-        ("majority", "none", 0.85, NAN),
-    ]
-    table = pd.DataFrame(rows, columns=["method", "snapshot", "fill_accuracy", "nats"])
-    table = table.assign(fill_accuracy_se=0.01, nats_se=0.01)
-    return pd.concat(
-        table.assign(task="one_pixel", masks=masks, nats=table.nats.fillna(nats))
-        for masks, nats in nats_of_lookup.items()
-    )
-
-
-def test_a_case_has_exact_past_the_best_other_method_and_a_comparison_with_lookup():
-    cases = facts.cases(scores(uniform=0.3, centre=0.1, boundary=0.21))
-    uniform, centre, _ = cases
-    assert (uniform["exact"].masks, centre["exact"].masks) == ("uniform", "centre")
-    assert (uniform["exact"].snapshot, uniform["exact"].fill_accuracy) == ("final", 0.9)
-    assert uniform["past_only"].fill_accuracy == 0.8
-    assert uniform["best"].method == "majority"
-    assert [case["likelihood"] for case in cases] == [1, -1, 0]
+@pytest.mark.parametrize(
+    ("difference", "error", "expected"),
+    [(0.3, 0.1, 1), (-0.3, 0.1, -1), (0.2, 0.1, 0), (-0.1, 0.1, 0), (0.0, 0.0, 0), (0.1, 0.0, 1)],
+)
+def test_a_paired_difference_exceeds_two_standard_errors(difference, error, expected):
+    assert facts.sign(row(nats_less=difference, nats_less_se=error), "nats_less") == expected
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pipeline import paths
 from pipeline.core import parallel, training
 from pipeline.files import formats
-from pipeline.pixels import masks
+from pipeline.pixels import continuations, masks
 from tests import tiny
 
 # Numbers are written with six digits.
@@ -99,8 +99,8 @@ def test_rollout(inside):
     columns = "predictor strategy horizon images accuracy accuracy_se"
     assert list(table) == f"{columns} cross_entropy cross_entropy_se".split()
     cells = table.set_index(["predictor", "strategy", "horizon"])
-    by_network = product(("untrained", "0", "final"), ("argmax", "sample", "teacher_forced"))
-    baselines = ("all_zero", "copy_left", "copy_above", "training_majority")
+    by_network = product(("untrained", "0", "final"), continuations.STRATEGIES)
+    baselines = ("all_zero", "copy_left", "copy_above", "training_majority", "nearest")
     rows = {*by_network, *((name, "baseline") for name in baselines)}
     assert {key[:2] for key in cells.index} == rows
     assert len(cells) == len(set(cells.index)) == 2 * len(rows)
@@ -112,29 +112,59 @@ def test_rollout(inside):
     # One step ahead, rollout and teacher forcing have read the same: the truth.
     first = cells["cross_entropy"]["final"].xs(1, level="horizon")
     # float32 in another order of operations.
-    assert_allclose(first[["argmax", "sample"]], first["teacher_forced"], rtol=1e-4)
+    assert_allclose(first[["argmax", "sample", "marginal"]], first["teacher_forced"], rtol=1e-4)
     steps = formats.read_table(paths.STEPS_AHEAD).groupby(["predictor", "strategy"])
     means = cells.xs(tiny.UNKNOWN, level="horizon")["cross_entropy"]
     assert_allclose(steps["cross_entropy"].mean()[means.index], means, rtol=10 * SIX)
+    # Against each baseline the difference of the means is the mean of the differences.
+    paired = formats.read_table(paths.PAIRED_ROLLOUTS)
+    assert len(paired) == 4 * 5 * 2
+    for row in paired.itertuples():
+        own = cells.loc[row.predictor, row.strategy, row.horizon]
+        other = cells.loc[row.baseline, "baseline", row.horizon]
+        for name in ("accuracy", "cross_entropy"):
+            assert_allclose(getattr(row, name), own[name] - other[name], atol=1e-5)
+    wrong = formats.read_table(paths.FAILURES).groupby("predictor")["count"].sum()
+    assert wrong.to_dict() == {"untrained": 8, "0": 8, "final": 8}
+    draws = formats.read_table(paths.DRAWS)
+    assert list(draws["draws"].unique()) == [1, 2, 5, 10, 20, 50, 100]
     shown = formats.read_arrays(paths.ROLLOUT_GALLERY)
     by_image = formats.read_table(paths.ROLLOUT_IMAGES)
     right = (shown["argmax"] == shown["truth"][:, -tiny.UNKNOWN :]).mean(axis=1)
     assert_allclose(by_image["argmax_accuracy"][shown["image"]], right, rtol=SIX)
 
 
+def test_context(inside):
+    table = formats.read_table(paths.CONTEXT_TABLES).set_index("predictor")
+    test = formats.read_arrays(paths.BINARISED)["test"]
+    snapshots = formats.read_table(paths.SNAPSHOT_SCORES).set_index("snapshot")
+    for name in ("untrained", "0", "final"):
+        own = table.loc[f"network_{name}"]
+        assert_allclose(own["test_loss"], snapshots["test_loss"][name], rtol=SIX)
+        assert np.isnan(own["context_pixels"])
+    tables = table.loc["table"].set_index("context_pixels")
+    assert list(tables.index) == [1, 2, 4, 10, 15, 20, 24]
+    assert (table["images"] == len(test)).all()
+    final = table.loc["network_final"]
+    assert (final["test_loss_less_final"], final["test_loss_less_final_se"]) == (0, 0)
+    less = tables["test_loss"] - final["test_loss"]
+    assert_allclose(tables["test_loss_less_final"], less, atol=1e-5)
+
+
 def test_inpaint(inside):
     test = formats.read_arrays(paths.BINARISED)["test"]
     posteriors = formats.read_arrays(paths.POSTERIORS)
     table = formats.read_table(paths.INPAINTING_SCORES)
-    columns = "task masks method snapshot images fill_accuracy fill_accuracy_se"
+    columns = "task masks method snapshot images fill_accuracy fill_low"
     assert list(table)[:7] == columns.split()
     keys = table.set_index(["task", "masks", "method", "snapshot"])
-    # Two by each of three snapshots, and four more.
-    assert len(keys) == len(set(keys.index)) == 2 * len(masks.KINDS) * 10
-    assert (table["images"] == 6).all()
+    # Two by each of three snapshots, the two plans, majority, and three tables or one.
+    assert len(keys) == len(set(keys.index)) == len(masks.KINDS) * (12 + 10)
+    of_all = keys.index.isin(["final", "none"], 3) & ~keys.index.isin(["greedy", "sampled"], 2)
+    assert_array_equal(table["images"], np.where(of_all, 6, 3))
     # A fill is right if all of its pixels are.
     assert (table["fill_accuracy"] <= table["pixel_accuracy"]).all()
-    gives_probabilities = table["method"].isin(["exact", "past_only", "lookup"])
+    gives_probabilities = table["method"].str.contains("exact|past_only|lookup")
     for name in ("nats", "nats_se", "brier", "ece"):
         assert_array_equal(table[name].notna(), gives_probabilities)
     for task, missing in (("one_pixel", 1), ("patch_2x2", 4)):
