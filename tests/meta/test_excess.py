@@ -39,9 +39,9 @@ def test_compare_by_hand():
         "symbol_excess": np.log([0.5 * 0.25 / (0.6 * 0.4), 0.5 * 0.75 / (0.3 * 0.6)]) / 3,
         "reset_excess": (-log(0.8) / 3, -log(0.4) / 3),
         "kl": (np.add(AT_SECOND, AT_FIRST) - log([0.8, 0.4])) / 3,
-        # Of two equally likely characters the first is the guess.
-        "accuracy": (2 / 3, 1 / 3),
-        "exact_accuracy": (2 / 3, 2 / 3),
+        # Of two equally likely characters each is half a guess.
+        "accuracy": (2.5 / 3, 1 / 3),
+        "exact_accuracy": (1.5 / 3, 2.5 / 3),
     }
     by_sequence["excess"] = np.add(by_sequence["symbol_excess"], by_sequence["reset_excess"])
     expected = {"reset_accuracy": 0.5} | reference.estimates(by_sequence)

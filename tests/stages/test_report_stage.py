@@ -218,7 +218,8 @@ def test_a_report_on_models_with_other_numbers_of_symbols(other, symbols):
 def test_a_report_on_other_images_says_so(other, undrawn):
     few, curves = {"images": 100}, {"curve_images": 100}
     data = {"source": "digits"}
-    change_params({"rollout": few, "inpainting": few, "data": data, "pixels": curves})
+    fills = few | {"few": 100}
+    change_params({"rollout": few, "inpainting": fills, "data": data, "pixels": curves})
     text = run()
     assert "**The published numbers are for MNIST, ours for other images.**" in text
     assert "the digits that scikit-learn bundles" in text
