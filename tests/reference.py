@@ -201,7 +201,7 @@ def regret(log_p: np.ndarray, exact: np.ndarray, known: np.ndarray) -> list[dict
         own, best = (list(map(kl, known[:, t], q[:, t])) for q in (log_p, exact))
         difference = [a - b for a, b in zip(own, best)]
         so_far = [a + b for a, b in zip(so_far, difference)]
-        values = {"network": own, "exact": best, "difference": difference, "cumulated": so_far}
+        values = {"network": own, "exact": best, "difference": difference, "cumulative": so_far}
         table.append({"step": t} | estimates(values))
     return table
 

@@ -111,14 +111,14 @@ def excess(points: pd.DataFrame) -> Figure:
 
 
 def regret(steps: pd.DataFrame) -> Figure:
-    """Regret at each step; network less exact predictor, at each step and cumulated."""
+    """Regret at each step; network less exact predictor, at each step and cumulative."""
     figure, axes, models = panels_by(steps, (2.4, 2.3), 3, left=1.05, gap=(0.65, 0.15), sharex=True)
     for column, own in models:
         # At a reset exact Bayes has no regret, and the network little: a gap in the line.
         at_symbol = np.where(own.exact > 0, 1.0, np.nan)
         column[0].plot(own.step, own.network * at_symbol, color=NETWORK, label="network")
         column[0].plot(own.step, own.exact * at_symbol, label="exact", **DASHED)
-        for panel, name, mask in zip(column[1:], ("difference", "cumulated"), (at_symbol, 1.0)):
+        for panel, name, mask in zip(column[1:], ("difference", "cumulative"), (at_symbol, 1.0)):
             low, high = own[f"{name}_low"] * mask, own[f"{name}_high"] * mask
             panel.fill_between(own.step, low, high, color=NETWORK, alpha=0.25, linewidth=0)
             panel.plot(own.step, own[name] * mask, color=NETWORK)
@@ -128,7 +128,7 @@ def regret(steps: pd.DataFrame) -> Figure:
         column[2].set_xlabel("time step")
     axes[0, 0].set_ylabel("regret against p\n(nats per symbol)")
     axes[1, 0].set_ylabel("network less exact\n(nats per symbol)")
-    axes[2, 0].set_ylabel("network less exact,\ncumulated (nats)")
+    axes[2, 0].set_ylabel("network less exact,\ncumulative (nats)")
     axes[0, -1].legend()
     return figure
 

@@ -94,7 +94,7 @@ def regret(
 
     Returns:
         For each step: regrets `network` and `exact`; `difference`, the predictor's less the
-        exact one's; `cumulated`, the sum of the differences up to and including this step;
+        exact one's; `cumulative`, the sum of the differences up to and including this step;
         `_se` behind a name is the standard error over sequences.
 
     Cf. Genewein et al. 2023, Memory-based meta-learning on non-stationary distributions;
@@ -102,7 +102,7 @@ def regret(
     """
     own, best = scores.kl(known, log_p), scores.kl(known, exact)
     columns = {"network": own, "exact": best, "difference": own - best}
-    columns |= {"cumulated": np.cumsum(own - best, axis=1)}
+    columns |= {"cumulative": np.cumsum(own - best, axis=1)}
     return pd.DataFrame(
         {"step": step}
         | scores.estimates({name: values[:, step] for name, values in columns.items()})

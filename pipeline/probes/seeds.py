@@ -73,14 +73,14 @@ def mean_regret(regrets: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         For each step of `excess.regret`: seeds, the number of networks; the means of
-        network, exact, difference and cumulated, of the last two with intervals _low and
+        network, exact, difference and cumulative, of the last two with intervals _low and
         _high.
     """
     wide = regrets.pivot(index="step", columns="repetition")
     seeds = regrets.repetition.nunique()
     columns = {"seeds": seeds}
     columns |= {name: wide[name].mean(axis=1) for name in ("network", "exact")}
-    for name in ("difference", "cumulated"):
+    for name in ("difference", "cumulative"):
         mean, over_sequences = wide[name].mean(axis=1), wide[f"{name}_se"].mean(axis=1)
         half = np.hypot(
             student(seeds) * wide[name].sem(axis=1),

@@ -105,12 +105,12 @@ def total_regret(regret: pd.DataFrame) -> dict[str, float]:
     # Exact Bayes has no regret where it is certain: at the resets.
     first, *later = regret.difference[regret.exact == 0]
     return {
-        "regret": last.cumulated,
-        "regret_low": last.cumulated_low,
-        "regret_high": last.cumulated_high,
+        "regret": last.cumulative,
+        "regret_low": last.cumulative_low,
+        "regret_high": last.cumulative_high,
         "regret_first": first,
         "regret_resets": sum(later),
-        "regret_symbols": last.cumulated - first - sum(later),
+        "regret_symbols": last.cumulative - first - sum(later),
     }
 
 

@@ -28,8 +28,8 @@ def params(folder) -> sections.Params:
         curve = {"batch": [0, 7], "excess": [9.0, number], "excess_per_character": 0.5}
         files[paths.study_curve(*key, repetition)] = pd.DataFrame(curve)
         regret = {"step": [0, 1, 2], "network": 0.5, "exact": [0, 0.25, 0.25]}
-        regret |= {"difference": number, "cumulated": number * np.arange(3.0)}
-        regret |= {"difference_se": 0.01, "cumulated_se": 0.1}
+        regret |= {"difference": number, "cumulative": number * np.arange(3.0)}
+        regret |= {"difference_se": 0.01, "cumulative_se": 0.1}
         regret |= {"only_1_network": 0.25, "only_1_exact": 0.125}
         files[paths.study_regret(*key, repetition)] = pd.DataFrame(regret)
     for prior, period in product(params.studies.memory.priors, (3, 5)):

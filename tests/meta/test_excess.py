@@ -112,7 +112,7 @@ def test_regret_sequence_by_sequence(rng):
 def test_who_knows_as_much_has_no_regret_left(rng):
     _, log_p, exact, known = drawn(rng, 5, 10)
     assert (excess.regret(log_p, known, known).exact == 0).all()
-    assert (excess.regret(exact, exact, known)[["difference", "cumulated"]] == 0).all(axis=None)
+    assert (excess.regret(exact, exact, known)[["difference", "cumulative"]] == 0).all(axis=None)
 
 
 def test_regret_falls_within_a_period_and_starts_again_at_the_next(rng):

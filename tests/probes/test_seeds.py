@@ -94,7 +94,7 @@ def test_a_period_of_one_symbol_has_no_reaction():
 def at_step(step: int, difference: float, error: float, network: float = 0.5) -> dict:
     row = {"step": step, "network": network, "exact": 0.25}
     row |= {"difference": difference, "difference_se": error}
-    return row | {"cumulated": 10 * difference, "cumulated_se": 10 * error}
+    return row | {"cumulative": 10 * difference, "cumulative_se": 10 * error}
 
 
 def regrets(*networks: list[dict]) -> pd.DataFrame:
@@ -115,7 +115,7 @@ def test_the_interval_has_both_sources_of_chance(differences):
     # Which sequences: the same for all, so that more networks do not average it out.
     drawn = NORMAL * statistics.fmean(0.02 * value**2 for value in differences)
     half = math.sqrt(trained**2 + drawn**2)
-    for name, factor in (("difference", 1), ("cumulated", 10)):
+    for name, factor in (("difference", 1), ("cumulative", 10)):
         assert_allclose(row[name], factor * mean, **DOUBLE)
         assert_allclose(row[f"{name}_low"], factor * (mean - half), **PRINTED)
         assert_allclose(row[f"{name}_high"], factor * (mean + half), **PRINTED)

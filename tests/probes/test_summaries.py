@@ -139,7 +139,7 @@ def test_counting_is_worth_the_difference_to_the_prior():
 def test_regret_is_split_into_resets_and_symbols():
     # At steps 0 and 2 the exact predictor is certain.
     regret = table(
-        "exact difference cumulated cumulated_low cumulated_high",
+        "exact difference cumulative cumulative_low cumulative_high",
         (0.0, 0.5, 0.5, 0.25, 1.0),
         (0.3, 0.2, 0.7, 0.45, 1.2),
         (0.0, 0.1, 0.8, 0.55, 1.3),

@@ -210,7 +210,7 @@ def test_study_training(name):
         table = formats.read_table(paths.study_regret(name, recipe, number))
         assert list(table.step) == list(range(tiny.STEPS))
         assert_allclose(table.difference, table.network - table.exact, atol=WRITTEN)
-        assert_allclose(table.cumulated, table.difference.cumsum(), atol=1e-4)
+        assert_allclose(table.cumulative, table.difference.cumsum(), atol=1e-4)
         assert_array_equal(table.exact > 0, place > 0)
         # After nothing but symbol 1.
         counted = (own.alpha[0] + place - 1) / (sum(own.alpha) + place - 1)
