@@ -330,10 +330,10 @@ def greedy_fill(model: Any, image: Sequence[int], missing: Sequence[int]) -> int
 
 def sampled_fill(
     model: Any, image: Sequence[int], missing: Sequence[int], uniform: np.ndarray
-) -> int:
+) -> tuple[int, list[bool]]:
     """The drawn completion whose continuations make the known future cheapest on average.
 
-    One row of uniform numbers for each continuation.
+    And whether each was drawn. One row of uniform numbers for each continuation.
     """
     free = [t > missing[-1] or t in missing for t in range(len(image))]
     costs: dict[int, list[float]] = {}
@@ -342,7 +342,8 @@ def sampled_fill(
         completion = sum(2**bit * values[pixel] for bit, pixel in enumerate(missing))
         costs.setdefault(completion, []).append(math.fsum(nats[missing[-1] + 1 :]))
     means = {c: math.fsum(those) / len(those) for c, those in costs.items()}
-    return min(sorted(means), key=lambda c: means[c])
+    drawn = [c in means for c in range(2 ** len(missing))]
+    return min(sorted(means), key=lambda c: means[c]), drawn
 
 
 def context_log_p(

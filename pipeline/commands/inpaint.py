@@ -1,20 +1,23 @@
-"""Fill the missing pixels of one's own images: the exact posterior, fills, and samples.
+"""Fill the missing pixels of one's own images: the posterior, fills, and samples.
 
 `python -m pipeline inpaint FILE.npy --out OUT.npz [--figure FIGURE.png]` works at once in a
-fresh clone, with the committed final network. In Python it is
-`pipeline.pixels.inpainting.inpaint`.
+fresh clone, with the committed final network, exactly. With `--method` a table of counts does
+it, which needs the training images; see `pipeline.pixels.context.applies` for which masks. In
+Python it is `pipeline.pixels.inpainting.inpaint`.
 """
 
 import argparse
 import os
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from pipeline import paths
 from pipeline.core import parallel, randomness, scores
 from pipeline.files import formats, models
-from pipeline.pixels import inpainting
+from pipeline.pixels import context, inpainting, methods
+from pipeline.report import words
 from pipeline.runtime import process, transaction
 
 MOST_SAMPLES = 1000
@@ -28,10 +31,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--figure", type=Path, metavar="FIGURE.png")
     parser.add_argument("--samples", type=int, default=5, help="for each image (default 5)")
     parser.add_argument("--seed", type=int, default=0, help="of the samples (default 0)")
-    parser.add_argument("--model", type=Path, default=FINAL, help="default: %(default)s")
+    parser.add_argument("--model", type=Path, help=f"default: {FINAL}")
+    known = ("exact", *methods.TABLES)
+    parser.add_argument("--method", choices=known, default="exact", help="default: %(default)s")
 
 
-def main(file: Path, out: Path, figure: Path | None, samples: int, seed: int, model: Path) -> None:
+def main(
+    file: Path,
+    out: Path,
+    figure: Path | None,
+    samples: int,
+    seed: int,
+    model: Path | None,
+    method: str,
+) -> None:
     """The command.
 
     Raises:
@@ -46,26 +59,23 @@ def main(file: Path, out: Path, figure: Path | None, samples: int, seed: int, mo
     if figure and figure.resolve() == out.resolve():
         raise ValueError(f"--figure: got {figure}, the same as --out; give another")
     masked, truth = read(file)
-    if not model.exists():
-        raise ValueError(f"{model}: not found; give a .keras file like {FINAL}")
-    network = models.read(model)
-    inputs, logits = network.input_shape[-1], network.output_shape[-1]
-    if (inputs, logits) != (1, 1):
-        raise ValueError(
-            f"{model}: got {inputs} inputs and {logits} logits a step; allowed: 1 and 1, a "
-            "network of binary pixels"
-        )
-    found = inpainting.inpaint(network, masked, samples, randomness.generator(seed, "inpaint"))
+    if method == "exact":
+        source = read_network(model or FINAL)
+    elif model:
+        raise ValueError(f"--model: got {model}; the table {method} has no network, leave it out")
+    else:
+        inpainting.require_applies(methods.TABLES[method], masked, str(file))
+        source = count_table(method)
+    found = inpainting.inpaint(source, masked, samples, randomness.generator(seed, "inpaint"))
     result = found._asdict()
     if truth is not None:
         result |= inpainting.score(found, truth)
-        right, right_se = scores.estimate(100.0 * result["fill_right"])
-        nats, nats_se = scores.estimate(result["nats"])
-        said = (
-            f"{len(truth)} images: fill right in {right:.1f} ± {right_se:.1f} %, "
-            f"-log p(truth | rest) {nats:.4f} ± {nats_se:.4f} nats per image"
+        right = words.percent(*scores.estimate(result["fill_right"]), digits=1)
+        nats = words.pm(*scores.estimate(result["nats"]), digits=4)
+        print(
+            f"{len(truth)} images: fill right in {right} %, "
+            f"-log p(truth | rest) {nats} nats per image"
         )
-        print(said.replace(" ± nan", ""))  # a single image has no standard error
     # In the format of .npz, whatever the file is called.
     outputs = {out: formats.encode(Path("out.npz"), result)}
     if figure:
@@ -77,6 +87,41 @@ def main(file: Path, out: Path, figure: Path | None, samples: int, seed: int, mo
     transaction.place(outputs)
     for path in outputs:
         print(f"wrote {path}")
+
+
+def read_network(path: Path) -> keras.Model:
+    """A network of binary pixels.
+
+    Raises:
+        ValueError: if there is none in this file.
+        OSError: if it cannot be read.
+    """
+    if not path.exists():
+        raise ValueError(f"{path}: not found; give a .keras file like {FINAL}")
+    network = models.read(path)
+    inputs, logits = network.input_shape[-1], network.output_shape[-1]
+    if (inputs, logits) != (1, 1):
+        raise ValueError(
+            f"{path}: got {inputs} inputs and {logits} logits a step; allowed: 1 and 1, a "
+            "network of binary pixels"
+        )
+    return network
+
+
+def count_table(method: str) -> context.Table:
+    """The table of a method, counted in the training images.
+
+    Raises:
+        ValueError: if they are not there, or damaged.
+    """
+    if not paths.BINARISED.exists():
+        raise ValueError(
+            f"{paths.BINARISED}: not found; {method} counts these training images; "
+            "`dvc repro binarise` makes them"
+        )
+    what = methods.TABLES[method]
+    train = formats.read_arrays(paths.BINARISED, "train")["train"]
+    return context.count(train, what)[what.sizes[-1]]
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:

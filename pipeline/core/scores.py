@@ -143,41 +143,48 @@ def brier(
 
 
 class Reliability(NamedTuple):
-    """Confidence and accuracy of forecasts in equal bins of confidence within [0, 1].
+    """Forecasts in bins of their probability; a bin without forecasts is left out.
 
-    Confidence is the probability of the most probable outcome; `low` and `high` are the
-    accuracy's 95 % interval (see `share`). In a bin without forecasts all but their number is
-    nan.
+    probability is the mean of a bin; share is how many of its forecasts came true, with its
+    95 % interval `low` to `high` (see the function `share`).
     """
 
     forecasts: Integer[np.ndarray, "bins"]
-    confidence: Float[np.ndarray, "bins"]
-    accuracy: Float[np.ndarray, "bins"]
+    probability: Float[np.ndarray, "bins"]
+    share: Float[np.ndarray, "bins"]
     low: Float[np.ndarray, "bins"]
     high: Float[np.ndarray, "bins"]
 
 
 def reliability(
-    log_p: Float[np.ndarray, "N K"], truth: Integer[np.ndarray, "N"], bins: int
+    p: Float[np.ndarray, "forecasts"],
+    came: Float[np.ndarray, "forecasts"],
+    edges: Float[np.ndarray, "edges"],
 ) -> Reliability:
-    """How often the most probable outcome came, by the probability that it was given.
+    """How often what was forecast came, by the probability that it was given.
 
     Source: Guo et al. 2017, On calibration of modern neural networks, section 2.
     """
-    confidence = np.exp(log_p.max(axis=1))
-    which = _bin(confidence, bins)
-    count = np.bincount(which, minlength=bins)
-    right = np.bincount(which, correct(log_p, truth), bins)
-    limits = [share(round(k), int(n)) if n else {} for k, n in zip(right, count)]
-    low, high = (np.array([each.get(end, np.nan) for each in limits]) for end in ("low", "high"))
-    with np.errstate(invalid="ignore"):  # 0 / 0 in an empty bin is the nan that is meant
-        return Reliability(
-            count, np.bincount(which, confidence, bins) / count, right / count, low, high
-        )
+    which = _bin(p, edges)
+    count = np.bincount(which)
+    filled = np.flatnonzero(count)
+    n, probability, right = (np.bincount(which, each)[filled] for each in (None, p, came))
+    limits = [share(round(k), int(total)) for k, total in zip(right, n)]
+    low, high = (np.array([each[end] for each in limits]) for end in ("low", "high"))
+    return Reliability(n, probability / n, right / n, low, high)
 
 
-def _bin(confidence: np.ndarray, bins: int) -> np.ndarray:
-    return np.minimum((confidence * bins).astype(int), bins - 1)
+def by_confidence(
+    log_p: Float[np.ndarray, "N K"], truth: Integer[np.ndarray, "N"], bins: int
+) -> Reliability:
+    """The reliability of the most probable outcome alone, in equal bins within [0, 1]."""
+    edges = np.linspace(0, 1, bins + 1)
+    return reliability(np.exp(log_p.max(axis=1)), correct(log_p, truth), edges)
+
+
+def _bin(p: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """The bin of each probability, from its lower edge to below its upper one."""
+    return np.searchsorted(edges[1:-1], p, side="right")
 
 
 def calibrated_errors(
@@ -190,7 +197,7 @@ def calibrated_errors(
     it is among these.
     """
     confidence = np.exp(log_p.max(axis=1))
-    which = _bin(confidence, bins)
+    which = _bin(confidence, np.linspace(0, 1, bins + 1))
     expected = np.bincount(which, confidence, bins)
     return np.array(
         [
@@ -206,5 +213,5 @@ def expected_calibration_error(table: Reliability) -> float:
 
     Source: Guo et al. 2017, eq. 3.
     """
-    gap = np.abs(table.confidence - table.accuracy)
-    return float(np.nansum(table.forecasts * gap) / table.forecasts.sum())
+    gap = np.abs(table.probability - table.share)
+    return float((table.forecasts * gap).sum() / table.forecasts.sum())

@@ -36,10 +36,11 @@ EMPTY: dict[Path, tuple[str, ...]] = {
         "information",
         "image_nats_fill",
         "image_nats_truth",
+        # One that draws nothing.
+        "fills_drawn",
+        "truth_drawn",
     ),
     paths.PAIRED_FILLS: ("nats_less",),
-    # A bin without forecasts.
-    paths.RELIABILITY: ("confidence", "accuracy", "low", "high"),
     # A network has no table.
     paths.CONTEXT_TABLES: ("context_pixels",),
     # A period of two characters, in which nothing is ever counted.

@@ -88,7 +88,7 @@ def score_posterior(
         for a forecaster that is calibrated (see `scores.calibrated_errors`); ece_p: how often
         such a one has an error as large as this.
     """
-    ece = scores.expected_calibration_error(scores.reliability(log_p, truth, bins))
+    ece = scores.expected_calibration_error(scores.by_confidence(log_p, truth, bins))
     calibrated = scores.calibrated_errors(log_p, bins, rng)
     means = {"nats": scores.nats(log_p, truth), "brier": scores.brier(log_p, truth)}
     judged = {"ece_calibrated": calibrated.mean(), "ece_p": (calibrated >= ece).mean()}

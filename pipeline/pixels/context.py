@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from pipeline.pixels.images import SIDE
 
@@ -98,17 +98,53 @@ def log_p_everywhere(
     return table.log_p[_number(images, table.context.near[:size])]
 
 
-def log_p_at(
-    table: Table, images: UInt8[np.ndarray, "N pixels"], place: Int[np.ndarray, "N"]
+def log_p_of_fills(
+    table: Table,
+    images: UInt8[np.ndarray, "N pixels"],
+    missing: Int[np.ndarray, "N missing"],
 ) -> Float[np.ndarray, "N C"]:
-    """Log probability of each value at one place of each image, a raster index."""
-    (size,) = table.context.sizes
-    code = _number(images, table.context.near[:size])
-    return table.log_p[np.take_along_axis(code, place[:, None], axis=1)[:, 0]]
+    """Log probability of each of the 2^M completions of the missing pixels; see `completions`.
+
+    It is the sum over the targets that are missing, each of them given the known pixels near
+    it. What the images have at missing pixels is ignored.
+
+    Raises:
+        ValueError: if the missing pixels of an image are no such targets (see `applies`).
+    """
+    is_missing = np.zeros(images.shape, bool)
+    np.put_along_axis(is_missing, missing, True, axis=1)
+    if not applies(table.context, is_missing).all():
+        raise ValueError("missing: expected whole targets, with all pixels near them known")
+    image, place = np.nonzero(_targets(table.context, is_missing))
+    code = _number(images, table.context.near[: table.context.sizes[0]])[image, place]
+    # Which missing pixels of its image a target has: their bits in a completion's number.
+    rows, columns = np.array(table.context.target).T
+    pixels = place[:, None] + SIDE * rows + columns
+    bits = (pixels[:, :, None] == missing[image, None]).argmax(axis=2)
+    completion = np.arange(2 ** missing.shape[1])
+    value = ((completion >> bits[:, :, None] & 1) << np.arange(len(rows))[:, None]).sum(axis=1)
+    each = np.take_along_axis(table.log_p[code], value, axis=1)
+    return each.reshape(len(images), -1, len(completion)).sum(axis=1)
+
+
+def applies(what: Context, is_missing: Bool[np.ndarray, "N pixels"]) -> Bool[np.ndarray, "N"]:
+    """Whether the missing pixels of an image are whole targets, each with its context known.
+
+    Contexts of single pixels apply where no missing pixel is near another; those of a patch,
+    where such patches alone are missing, none near another.
+    """
+    pixels = _targets(what, is_missing).sum(axis=1) * len(what.target)
+    return pixels == is_missing.sum(axis=1)
+
+
+def _targets(what: Context, is_missing: np.ndarray) -> Bool[np.ndarray, "N pixels"]:
+    """The places of targets that are missing as a whole, while all pixels near are known."""
+    whole = _number(is_missing, what.target) == 2 ** len(what.target) - 1
+    return whole & (_number(is_missing, what.near[: what.sizes[-1]]) == 0)
 
 
 def _number(
-    images: UInt8[np.ndarray, "N pixels"], offsets: Sequence[Offset]
+    images: UInt8[np.ndarray, "N pixels"] | Bool[np.ndarray, "N pixels"], offsets: Sequence[Offset]
 ) -> Int[np.ndarray, "N pixels"]:
     """At every place the pixels at these offsets as one number, the first its lowest bit."""
     reach = max((abs(step) for offset in offsets for step in offset), default=0)

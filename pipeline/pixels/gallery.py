@@ -24,16 +24,20 @@ def pick_rollouts(
 
 
 def pick_fills(
-    confidence: Float[np.ndarray, "N"], right: Bool[np.ndarray, "N"], each: int
+    confidence: Float[np.ndarray, "N"],
+    right: Bool[np.ndarray, "N"],
+    learned: Float[np.ndarray, "N"],
+    each: int,
 ) -> Choice:
-    """Images whose most probable fill is surest and right, surest and wrong, least sure.
+    """Images with the most learned from the future, and those surest but wrong, and least sure.
 
-    Sure means a high probability of the most probable fill. A kind has fewer than `each`
-    images if there are not enough.
+    `learned` is how much more the truth costs without the future, in nats. Sure means a high
+    probability of the most probable fill. A kind has fewer than `each` images if there are not
+    enough.
     """
     falling = np.argsort(-confidence, kind="stable")
     return {
-        "surest right": falling[right[falling]][:each],
+        "most learned": np.argsort(-learned, kind="stable")[:each],
         "surest wrong": falling[~right[falling]][:each],
         "least sure": np.argsort(confidence, kind="stable")[:each],
     }

@@ -1,4 +1,4 @@
-"""In-painting of anybody's images: the exact posterior, the best fill, and samples.
+"""In-painting of anybody's images: the posterior over completions, the best fill, and samples.
 
 `python -m pipeline inpaint FILE.npy` is the same as a command.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int, Integer, UInt8
 from tqdm import tqdm
 
-from pipeline.pixels import completions, infill, masks
+from pipeline.pixels import completions, context, infill, masks
 from pipeline.pixels.images import PIXELS, SIDE
 
 MOST_MISSING = 12
@@ -95,22 +95,25 @@ def _require_values(name: str, images: np.ndarray, values: tuple[int, ...]) -> N
 
 
 def inpaint(
-    model: keras.Model,
+    source: keras.Model | context.Table,
     masked: Integer[np.ndarray, "N pixels"],
     samples: int,
     rng: np.random.Generator,
 ) -> Inpainted:
-    """The exact posterior over the missing pixels of each image.
+    """The posterior over the missing pixels of each image.
 
-    p(completion | known pixels) = p(X with completion) / sum over completions, where p(X)
-    is the product of the network's one-step predictions. `masked` has -1 where a pixel is
-    missing: 1 to MOST_MISSING in each image, anywhere.
+    Of a network it is exact: p(completion | known pixels) = p(X with completion) / sum over
+    completions, where p(X) is the product of the network's one-step predictions. Of a table it
+    is what `context.log_p_of_fills` says. `masked` has -1 where a pixel is missing: 1 to
+    MOST_MISSING in each image, anywhere; for a table where it `context.applies`.
 
     Raises:
         ValueError: if an image breaks these rules.
     """
     masked, _ = check(masked)
     is_missing = masked == masks.MISSING
+    if isinstance(source, context.Table):
+        require_applies(source.context, masked)
     count = is_missing.sum(axis=1)
     images = np.where(is_missing, 0, masked).astype(np.uint8)
     # Stable: the missing pixels first, in raster order.
@@ -124,8 +127,7 @@ def inpaint(
             for start in range(0, len(rows), CHUNK):
                 chunk = rows[start : start + CHUNK]
                 missing = order[chunk, :same]
-                joint, _ = infill.score_completions(model, images[chunk], missing)
-                log_p = completions.log_p_given_rest(joint)
+                log_p = _log_p(source, images[chunk], missing)
                 log_posterior[chunk, : 2**same] = log_p
                 fill[chunk] = completions.fill(images[chunk], missing, log_p.argmax(axis=1))
                 # Inverse CDF, one uniform number for each sample.
@@ -137,6 +139,32 @@ def inpaint(
                 bar.update(len(chunk))
     order[np.arange(order.shape[1]) >= count[:, None]] = -1
     return Inpainted(log_posterior, order, fill, drawn)
+
+
+def require_applies(
+    what: context.Context, masked: Integer[np.ndarray, "N pixels"], name: str = "array"
+) -> None:
+    """Require that a table of this context says something about all missing pixels.
+
+    Raises:
+        ValueError: if it does not; names the first image.
+    """
+    applies = context.applies(what, masked == masks.MISSING)
+    if not applies.all():
+        target = "single pixels" if len(what.target) == 1 else "whole 2 x 2 patches"
+        raise ValueError(
+            f"{name}: image {applies.argmin()}: a table of {what.sizes[-1]} pixels needs {target}, "
+            "each with so many known pixels around it; give other masks, or use a network"
+        )
+
+
+def _log_p(
+    source: keras.Model | context.Table, images: np.ndarray, missing: np.ndarray
+) -> np.ndarray:
+    if isinstance(source, context.Table):
+        return context.log_p_of_fills(source, images, missing)
+    joint, _ = infill.score_completions(source, images, missing)
+    return completions.log_p_given_rest(joint)
 
 
 def score(found: Inpainted, truth: UInt8[np.ndarray, "N pixels"]) -> dict[str, np.ndarray]:

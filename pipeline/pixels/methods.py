@@ -18,16 +18,25 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
+from scipy.special import expit
 from scipy.stats import binomtest
 
 from pipeline.core import prediction, scores
 from pipeline.pixels import completions, context, masks, neighbours
 from pipeline.pixels.infill import CompletionScores
 
-# The tables of each task, by method: which pixels they look at.
+# Which pixels the tables look at, and each of them by its method.
 AROUND = context.Context(context.AROUND, (4, 8, 12, 20))
 RING = context.Context(context.RING, (8, 12), context.PATCH)
+TABLES = {
+    f"lookup_{size}": AROUND._replace(sizes=AROUND.sizes[:number])
+    for number, size in enumerate(AROUND.sizes, start=1)
+    if size > 4
+} | {"joint_lookup": RING}
+# Of the bins of the reliability diagram: equal in log-odds, because most fills are next to
+# impossible or next to certain.
+EDGES = np.concatenate([[0], expit(np.arange(-14, 15)), [1]])
 
 
 class Task(NamedTuple):
@@ -85,7 +94,7 @@ def sampled_fill(
     images: UInt8[np.ndarray, "N pixels"],
     missing: Int[np.ndarray, "N missing"],
     uniform: Float[np.ndarray, "N samples pixels"],
-) -> Int[np.ndarray, "N"]:
+) -> tuple[Int[np.ndarray, "N"], Bool[np.ndarray, "N C"]]:
     """The write-up's second plan: the completion whose drawn continuations fit best.
 
     The missing pixels and everything after the last are drawn from the network. The
@@ -94,6 +103,9 @@ def sampled_fill(
     pixels. A completion that was never drawn cannot be chosen.
 
     `uniform` has a number from [0, 1) for each pixel of each continuation.
+
+    Returns:
+        The chosen completion of each image, and whether each of its completions was drawn.
     """
     future = _future(images, missing)
     free = future.copy()
@@ -106,7 +118,7 @@ def sampled_fill(
     count = which.sum(axis=1)
     total = (cost[:, :, None] * which).sum(axis=1)
     mean = np.where(count > 0, total / np.maximum(count, 1), np.inf)
-    return mean.argmin(axis=1)
+    return mean.argmin(axis=1), count > 0
 
 
 def _future(images: np.ndarray, missing: np.ndarray) -> np.ndarray:
@@ -120,17 +132,19 @@ class Answer(NamedTuple):
     method, snapshot: its name, and its network's, or "none".
     fill: the completion that it chooses.
     log_p: log probability of each completion, None if it gives none.
+    drawn: whether it has drawn each completion, None if it draws none.
     """
 
     method: str
     snapshot: str
     fill: Int[np.ndarray, "N"]
     log_p: Float[np.ndarray, "N C"] | None = None
+    drawn: Bool[np.ndarray, "N C"] | None = None
 
     def at(self, rows: Int[np.ndarray, "rows"]) -> "Answer":
         """The same for some of the images."""
-        log_p = None if self.log_p is None else self.log_p[rows]
-        return self._replace(fill=self.fill[rows], log_p=log_p)
+        arrays = (None if array is None else array[rows] for array in self[2:])
+        return Answer(self.method, self.snapshot, *arrays)
 
 
 def count_tables(train: UInt8[np.ndarray, "train pixels"]) -> dict[str, dict[str, context.Table]]:
@@ -156,7 +170,7 @@ def by_tables(task: Task, tables: Mapping[str, context.Table]) -> list[Answer]:
     majority = neighbours.majority_fill(task.truth, task.missing)
     answers = [Answer("majority", "none", completions.number(majority))]
     for name, table in tables.items():
-        log_p = context.log_p_at(table, task.truth, task.missing[:, 0])
+        log_p = context.log_p_of_fills(table, task.truth, task.missing)
         answers.append(Answer(name, "none", log_p.argmax(axis=1), log_p))
     return answers
 
@@ -165,16 +179,25 @@ def by_plans(
     task: Task, snapshot: str, model: keras.Model, uniform: Float[np.ndarray, "N samples pixels"]
 ) -> list[Answer]:
     """The write-up's two plans; for `uniform` see `sampled_fill`."""
+    fill, drawn = sampled_fill(model, task.truth, task.missing, uniform)
     return [
         Answer("greedy", snapshot, greedy_fill(model, task.truth, task.missing)),
-        Answer("sampled", snapshot, sampled_fill(model, task.truth, task.missing, uniform)),
+        Answer("sampled", snapshot, fill, drawn=drawn),
     ]
 
 
 def score(task: Task, answer: Answer, bins: int, rng: np.random.Generator) -> dict[str, Any]:
-    """A row: how often the fill is right, and how good the distribution is if there is one."""
+    """A row: how often the fill is right, and how good the distribution is if there is one.
+
+    Of a method that draws also fills_drawn, how many different ones in an image, and
+    truth_drawn, the share of images in which the true one is among them.
+    """
     row = _key(task, answer) | {"images": len(task.truth)}
     row |= completions.score_fill(answer.fill, task.completion, task.missing.shape[1])
+    if answer.drawn is not None:
+        truth = np.take_along_axis(answer.drawn, task.completion[:, None], axis=1)[:, 0]
+        drawn = {"fills_drawn": answer.drawn.sum(axis=1), "truth_drawn": truth}
+        row |= scores.estimates(drawn)
     if answer.log_p is None:
         return row
     return row | completions.score_posterior(answer.log_p, task.completion, bins, rng)
@@ -240,9 +263,10 @@ def score_images(task: Task, exact: np.ndarray, past: np.ndarray) -> pd.DataFram
     )
 
 
-def score_reliability(task: Task, exact: np.ndarray, bins: int) -> pd.DataFrame:
-    """A row for each bin of confidence of the exact posterior."""
-    table = scores.reliability(exact, task.completion, bins)
-    return pd.DataFrame(
-        {"task": task.name, "masks": task.masks, "bin": range(bins), **table._asdict()}
-    )
+def score_reliability(
+    task: str, log_p: Float[np.ndarray, "N C"], completion: Int[np.ndarray, "N"]
+) -> pd.DataFrame:
+    """A row for each bin of the probabilities of all fills, most of which are not the truth."""
+    came = np.eye(log_p.shape[1])[completion]
+    table = scores.reliability(np.exp(log_p).ravel(), came.ravel(), EDGES)
+    return pd.DataFrame({"task": task, **table._asdict()})

@@ -34,7 +34,7 @@ def run(seed: int, inpainting: sections.Inpainting) -> dict[Path, Any]:
     by_method, paired, by_image, reliability = [], [], [], []
     posteriors, pictures = dict[str, np.ndarray](), dict[str, np.ndarray]()
     for name, side in PATCH_SIDES.items():
-        tasks, log_posteriors = [], []
+        tasks, posterior, past = [], [], []
         for kind in masks.KINDS:
             print(f"{name}, {kind} masks", flush=True)
             rng = randomness.generator(seed, "masks", name, kind)
@@ -70,22 +70,26 @@ def run(seed: int, inpainting: sections.Inpainting) -> dict[Path, Any]:
                     by_method += [score(few, answer) for answer in answers]
             log_p = completions.log_p_given_rest(found.log_joint)
             by_image.append(methods.score_images(few, log_p[rows], found.log_given_past[rows]))
-            reliability.append(methods.score_reliability(task, log_p, bins))
             tasks.append(task)
-            log_posteriors.append(log_p)
+            posterior.append(log_p)
+            past.append(found.log_given_past)
         image, truth, missing, completion = map(np.concatenate, zip(*(task[2:] for task in tasks)))
-        log_p = posteriors[name] = np.concatenate(log_posteriors)
+        log_p, log_past = map(np.concatenate, (posterior, past))
+        posteriors[name] = log_p
         checks.require_normalised(paths.POSTERIORS, np.exp(log_p))
         masked = masks.mark(truth, missing)
         outputs[paths.INPAINTING_TASKS[name]] = np.stack([masked, truth.astype(np.int8)])
+        reliability.append(methods.score_reliability(name, log_p, completion))
         confidence, right = np.exp(log_p.max(axis=1)), scores.correct(log_p, completion) == 1
+        learned = scores.nats(log_past, completion) - scores.nats(log_p, completion)
         chosen = gallery.show(
-            gallery.pick_fills(confidence, right, PICTURES),
+            gallery.pick_fills(confidence, right, learned, PICTURES),
             masks=np.repeat(masks.KINDS, inpainting.images),
             image=image,
             truth=truth,
             missing=missing,
             log_posterior=log_p,
+            log_past=log_past,
         )
         pictures |= {f"{name}-{part}": array for part, array in chosen.items()}
     return outputs | {

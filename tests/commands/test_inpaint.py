@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from pipeline import paths
 from pipeline.__main__ import run_command
 from pipeline.commands import inpaint
 from pipeline.core import randomness
 from pipeline.files import formats, models
-from pipeline.pixels import inpainting
+from pipeline.pixels import context, inpainting, methods
 from pipeline.pixels.images import PIXELS, SIDE
 from tests.commands import wrong_arrays
-from tests.commands.wrong_arrays import MASKED, TRUTH
+from tests.commands.wrong_arrays import MASKED, TRUTH, mask
 from tests.conftest import THREADS
 
 BOTH = np.stack([MASKED, TRUTH])
@@ -55,7 +56,8 @@ def command(make_network: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     def run(array: np.ndarray, options: str = "") -> dict[str, np.ndarray]:
         np.save("file.npy", array)
-        given = f"file.npy --out out.npz --model model.keras {options}"
+        network = "" if "--method" in options else "--model model.keras"
+        given = f"file.npy --out out.npz {network} {options}"
         run_command("inpaint", given.split())
         return formats.read_arrays(Path("out.npz"))
 
@@ -96,9 +98,36 @@ def test_without_truth_there_are_no_scores_and_the_seed_decides_the_samples(comm
     assert (first != other).any()
 
 
+@pytest.mark.parametrize("method", methods.TABLES)
+def test_a_table_of_the_training_images(command, method):
+    patch = method == "joint_lookup"
+    masked = mask(TRUTH, [[100, 101, 128, 129] if patch else [100, 200]] * 3)
+    paths.BINARISED.parent.mkdir(parents=True)
+    train = TRUTH.astype(np.uint8)
+    paths.BINARISED.write_bytes(formats.encode(paths.BINARISED, {"train": train}))
+    written = command(np.stack([masked, TRUTH]), f"--method {method}")
+    what = methods.TABLES[method]
+    table = context.count(train, what)[12 if patch else int(method[7:])]
+    expected = context.log_p_of_fills(table, train, written["missing"])
+    assert_array_equal(written["log_posterior"], expected)
+    assert len(written["nats"]) == 3
+
+
 @pytest.mark.parametrize(
     ("array", "options", "message"),
     [
+        (MASKED, "--method lookup_8", "file.npy: image 2: a table of 8 pixels needs single pixels"),
+        (
+            MASKED,
+            "--method joint_lookup",
+            "file.npy: image 0: a table of 12 pixels needs whole 2 x",
+        ),
+        (MASKED[:1], "--method lookup_20", "data/mnist/binarised.npz: not found; lookup_20 counts"),
+        (
+            MASKED,
+            "--method lookup_8 --model a",
+            "--model: got a; the table lookup_8 has no network",
+        ),
         (TRUTH, "", "file.npy: image 0: nothing is missing"),
         (MASKED, "--samples 0", "--samples: got 0"),
         (MASKED, "--samples 1001", "--samples: got 1001; allowed: 1 to 1000"),

@@ -91,17 +91,23 @@ def test_reliability_and_expected_calibration_error_by_hand():
     # Confidence 0.62 and 0.68 share a bin of ten: mean confidence 0.65, accuracy one half.
     # Confidence one belongs to the last bin, and is wrong.
     log_p = safe_log([[0.62, 0.38], [0.32, 0.68], [1.0, 0.0]])
-    table = scores.reliability(log_p, np.array([0, 0, 1]), 10)
-    nan = np.nan
-    assert_array_equal(table.forecasts, [0] * 6 + [2, 0, 0, 1])
-    assert_allclose(table.confidence, [nan] * 6 + [0.65, nan, nan, 1], **DOUBLE)
-    assert_allclose(table.accuracy, [nan] * 6 + [0.5, nan, nan, 0], **DOUBLE)
+    table = scores.by_confidence(log_p, np.array([0, 0, 1]), 10)
+    assert_array_equal(table.forecasts, [2, 1])
+    assert_allclose(table.probability, [0.65, 1], **DOUBLE)
+    assert_allclose(table.share, [0.5, 0], **DOUBLE)
     for end, found in (("low", table.low), ("high", table.high)):
-        limits = scores.share(1, 2)[end], scores.share(0, 1)[end]
-        assert_allclose(found, [nan] * 6 + [limits[0], nan, nan, limits[1]], **DOUBLE)
+        assert_allclose(found, [scores.share(1, 2)[end], scores.share(0, 1)[end]], **DOUBLE)
     # Bins are weighed by their forecasts.
     expected = 2 / 3 * (0.65 - 0.5) + 1 / 3 * (1 - 0)
     assert_allclose(scores.expected_calibration_error(table), expected, **DOUBLE)
+
+
+def test_bins_of_any_width_have_their_lower_edges():
+    p, came = np.array([0.0, 0.1, 0.2, 0.9, 1.0]), np.array([0.0, 1.0, 0.0, 1.0, 0.0])
+    table = scores.reliability(p, came, np.array([0, 0.1, 0.5, 0.9, 1]))
+    assert_array_equal(table.forecasts, [1, 2, 2])  # none from 0.5 to below 0.9
+    assert_allclose(table.probability, [0, 0.15, 0.95], **DOUBLE)
+    assert_allclose(table.share, [0, 0.5, 0.5], **DOUBLE)
 
 
 def test_estimate_by_hand():
@@ -159,9 +165,9 @@ def test_a_calibrated_forecaster_is_among_the_calibrated(rng):
     p = rng.dirichlet(np.ones(3), 2000)
     log_p, truth = np.log(p), (rng.random((2000, 1)) > p.cumsum(axis=1)).sum(axis=1)
     errors = scores.calibrated_errors(log_p, 10, rng)
-    own = scores.expected_calibration_error(scores.reliability(log_p, truth, 10))
+    own = scores.expected_calibration_error(scores.by_confidence(log_p, truth, 10))
     assert errors.min() < own < errors.max()
     # One that is too sure is not.
     sure = np.log(p**4 / (p**4).sum(axis=1, keepdims=True))
-    own = scores.expected_calibration_error(scores.reliability(sure, truth, 10))
+    own = scores.expected_calibration_error(scores.by_confidence(sure, truth, 10))
     assert own > 3 * scores.calibrated_errors(sure, 10, rng).max()

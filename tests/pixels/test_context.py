@@ -47,8 +47,75 @@ def test_equals_reference(images, what):
                 train.tolist(), image.tolist(), place, what.near, what.sizes[:number], what.target
             )
             assert_allclose(everywhere[place], expected, rtol=1e-12)
-        there = context.log_p_at(tables[size], image[None], np.array([405]))
-        assert_array_equal(there[0], everywhere[405])
+
+
+def number(image: np.ndarray, pixels: list[int]) -> int:
+    return sum(int(image[pixel]) << bit for bit, pixel in enumerate(pixels))
+
+
+@pytest.mark.parametrize(
+    ("offsets", "what"),
+    [
+        # Single pixels, in corners, side by side in raster order alone, and not near another.
+        (context.AROUND, [[0], [27, 28], [783], [100, 105, 430]]),
+        # Patches, of which two share their rows: their pixels alternate.
+        (context.RING, [[0, 1, 28, 29], [100, 101, 105, 106, 128, 129, 133, 134]]),
+    ],
+)
+def test_fills_are_those_of_their_parts(images, offsets, what):
+    """A fill's log probability is the sum over its targets, each in its known context."""
+    target = context.PATCH if offsets is context.RING else [(0, 0)]
+    table = context.count(images, context.Context(offsets, (8,), target))[8]
+    at = [SIDE * row + column for row, column in target]
+    everywhere = context.log_p_everywhere(table, images)
+    for missing in what:
+        found = context.log_p_of_fills(table, images, np.tile(missing, (6, 1)))
+        assert found.shape == (6, 2 ** len(missing))
+        assert_allclose(np.exp(found).sum(axis=1), 1)
+        places = [pixel for pixel in missing if {pixel + step for step in at} <= {*missing}]
+        for row, image in enumerate(images):
+            for completion in (0, 1, found.shape[1] - 1, found.shape[1] // 3):
+                filled = image.copy()
+                filled[missing] = completion >> np.arange(len(missing)) & 1
+                expected = [
+                    everywhere[row, place, number(filled, [place + step for step in at])]
+                    for place in places
+                ]
+                assert_allclose(found[row, completion], sum(expected), rtol=1e-12)
+        # What the images have at missing pixels is ignored.
+        other = images.copy()
+        other[:, missing] ^= 1
+        again = context.log_p_of_fills(table, other, np.tile(missing, (6, 1)))
+        assert_array_equal(again, found)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "size", "missing", "expected"),
+    [
+        (context.AROUND, 8, [100], True),
+        (context.AROUND, 8, [100, 102], True),
+        (context.AROUND, 12, [100, 102], False),  # two columns away
+        (context.AROUND, 8, [100, 129], False),  # diagonal
+        (context.AROUND, 20, [27, 28], True),  # the end of a row and the start of the next
+        (context.RING, 12, [100, 101, 128, 129], True),
+        (context.RING, 12, [100, 101, 128], False),
+        (context.RING, 12, [100, 101, 128, 129, 400], False),
+        (context.RING, 12, [27, 28, 55, 56], False),
+        (context.RING, 12, [100, 101, 102, 128, 129, 130], False),
+        (context.RING, 12, [100, 101, 128, 129, 102, 103, 130, 131], False),
+        (context.RING, 12, [100, 101, 128, 129, 103, 104, 131, 132], True),
+    ],
+)
+def test_where_a_table_applies(images, offsets, size, missing, expected):
+    target = context.PATCH if offsets is context.RING else [(0, 0)]
+    what = context.Context(offsets, (size,), target)
+    is_missing = np.zeros((2, PIXELS), bool)
+    is_missing[0, missing] = is_missing[1, 500] = is_missing[1, 700] = True
+    assert_array_equal(context.applies(what, is_missing), [expected, len(target) == 1])
+    if not expected:
+        table = context.count(images, what)[size]
+        with pytest.raises(ValueError, match="missing: expected whole targets"):
+            context.log_p_of_fills(table, images[:1], np.sort([missing]))
 
 
 def test_by_hand():

@@ -16,12 +16,13 @@ def test_pick_rollouts_by_hand():
 def test_pick_fills_by_hand():
     confidence = np.array([0.9, 0.4, 0.8, 0.9, 0.3, 0.7])
     right = np.array([True, False, True, True, True, False])
-    chosen = gallery.pick_fills(confidence, right, 2)
-    assert list(chosen) == ["surest right", "surest wrong", "least sure"]
-    assert_array_equal(list(chosen.values()), [[0, 3], [5, 1], [4, 1]])
+    learned = np.array([-1.0, 0.2, 3.0, 0.0, 3.0, 0.1])
+    chosen = gallery.pick_fills(confidence, right, learned, 2)
+    assert list(chosen) == ["most learned", "surest wrong", "least sure"]
+    assert_array_equal(list(chosen.values()), [[2, 4], [5, 1], [4, 1]])
     # A kind that is rare has fewer examples.
-    assert_array_equal(gallery.pick_fills(confidence, right, 3)["surest wrong"], [5, 1])
-    assert len(gallery.pick_fills(confidence, right | True, 2)["surest wrong"]) == 0
+    assert_array_equal(gallery.pick_fills(confidence, right, learned, 3)["surest wrong"], [5, 1])
+    assert len(gallery.pick_fills(confidence, right | True, learned, 2)["surest wrong"]) == 0
 
 
 def test_what_is_shown_belongs_together():

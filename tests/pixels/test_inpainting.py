@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.pixels import inpainting
+from pipeline.pixels import context, inpainting, methods
 from pipeline.pixels.images import PIXELS, SIDE
 from tests import reference
 from tests.commands.wrong_arrays import MASKED, MISSING, TRUTH, draw, mask
@@ -99,6 +99,18 @@ def test_as_many_missing_pixels_as_allowed():
     # Booleans are numbers, but cannot mark what is missing.
     with pytest.raises(ValueError, match="nothing is missing"):
         inpainting.check(TRUTH.astype(bool))
+
+
+def test_a_table_fills_where_it_applies(rng):
+    masked = mask(TRUTH, [[0], [300, 340, 783], [28, 700]])
+    table = context.count(TRUTH.astype(np.uint8), methods.TABLES["lookup_8"])[8]
+    found = inpainting.inpaint(table, masked, 5, rng)
+    for row, missing in enumerate([[0], [300, 340, 783], [28, 700]]):
+        one = np.array([missing])
+        expected = context.log_p_of_fills(table, TRUTH[[row]].astype(np.uint8), one)[0]
+        assert_array_equal(found.log_posterior[row, : len(expected)], expected)
+    with pytest.raises(ValueError, match=r"^array: image 2: a table of 8 pixels needs single"):
+        inpainting.inpaint(table, MASKED, 5, rng)
 
 
 def test_the_function_checks_its_images_too(model, rng):

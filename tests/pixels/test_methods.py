@@ -30,16 +30,19 @@ def test_both_plans_are_what_a_loop_finds(pixel_network, seed, count):
     rows = list(zip(images.tolist(), missing.tolist(), uniform))
     greedy = [reference.greedy_fill(pixel_network, image, pixels) for image, pixels, _ in rows]
     assert_array_equal(methods.greedy_fill(pixel_network, images, missing), greedy)
-    sampled = [reference.sampled_fill(pixel_network, *row) for row in rows]
-    assert_array_equal(methods.sampled_fill(pixel_network, images, missing, uniform), sampled)
+    sampled = zip(*[reference.sampled_fill(pixel_network, *row) for row in rows])
+    for found, expected in zip(
+        methods.sampled_fill(pixel_network, images, missing, uniform), sampled
+    ):
+        assert_array_equal(found, expected)
 
 
 def test_values_at_missing_pixels_are_ignored(pixel_network, rng):
     images, uniform = draw(rng, 4), rng.random((4, 5, PIXELS), np.float32)
     other = completions.fill(images, THREE, 7 - completions.completion_of(images, THREE))
     for fill, more in ((methods.greedy_fill, ()), (methods.sampled_fill, (uniform,))):
-        found = fill(pixel_network, images, THREE, *more)
-        assert_array_equal(found, fill(pixel_network, other, THREE, *more))
+        found, again = (fill(pixel_network, each, THREE, *more) for each in (images, other))
+        assert_array_equal(np.hstack(found), np.hstack(again))
 
 
 def test_without_a_future_greedy_chooses_paper(pixel_network, rng):
@@ -53,8 +56,9 @@ def test_values_that_are_never_drawn_cannot_be_chosen(pixel_network, rng):
     for numbers, only in (((0, 0, 0), 0b111), ((1, 1, 1), 0b000), ((1, 0, 1), 0b010)):
         threshold = np.broadcast_to(np.array(numbers, np.float32), (4, 6, 3))
         np.put_along_axis(uniform, THREE[:, None], threshold, 2)
-        found = methods.sampled_fill(pixel_network, images, THREE, uniform)
+        found, drawn = methods.sampled_fill(pixel_network, images, THREE, uniform)
         assert_array_equal(found, [only] * 4)
+        assert_array_equal(drawn, [np.arange(8) == only] * 4)
 
 
 # Two images with one missing pixel each, of which the second is ink.
@@ -120,6 +124,25 @@ def test_some_of_the_images():
     assert methods.Answer("greedy", "5", np.array([3, 4])).at(rows).fill.tolist() == [4]
 
 
+def test_what_a_plan_has_drawn_by_hand(rng):
+    # All fills of the first image, and of the second the wrong one alone.
+    drawn = np.array([[True, True], [True, False]])
+    row = methods.score(
+        TASK, methods.Answer("sampled", "5", np.array([0, 0]), drawn=drawn), 10, rng
+    )
+    assert (row["fills_drawn"], row["truth_drawn"]) == (1.5, 0.5)
+
+
+def test_the_reliability_of_all_fills_by_hand():
+    # In log-odds 0 and 0.4; then 2.2, wrong, and its complement.
+    log_p = np.log([[0.5, 0.5], [0.6, 0.4], [0.1, 0.9]])
+    table = methods.score_reliability("one_pixel", log_p, np.array([0, 1, 0]))
+    assert table.task.unique() == ["one_pixel"]
+    assert table.forecasts.tolist() == [1, 1, 3, 1]
+    assert_allclose(table.probability, [0.1, 0.4, (0.5 + 0.5 + 0.6) / 3, 0.9])
+    assert_allclose(table.share, [1, 1, 1 / 3, 0])
+
+
 def test_the_row_of_each_image_by_hand():
     exact, past = np.log([[0.3, 0.7], [0.4, 0.6]]), np.log([[0.5, 0.5], [0.9, 0.1]])
     table = methods.score_images(TASK, exact, past)
@@ -156,7 +179,7 @@ def test_the_other_methods_answer(make_network, rng):
         answers = methods.by_tables(task, tables[name])
         assert [answer.method for answer in answers] == ["majority", *own]
         for answer, table in zip(answers[1:], tables[name].values()):
-            expected = context.log_p_at(table, task.truth, task.missing[:, 0])
+            expected = context.log_p_of_fills(table, task.truth, task.missing)
             assert_array_equal(answer.log_p, expected)
             assert_array_equal(answer.fill, expected.argmax(axis=1))
             # What the images have at missing pixels is not looked at.
