@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Integer, Num
 from scipy.stats import binomtest
 
 
@@ -19,7 +19,7 @@ class Estimate(NamedTuple):
     standard_error: float
 
 
-def estimate(values: Float[np.ndarray, "N"] | Bool[np.ndarray, "N"]) -> Estimate:
+def estimate(values: Num[np.ndarray, "N"] | Bool[np.ndarray, "N"]) -> Estimate:
     """Mean of N independent values and its standard error, s / sqrt(N) with N - 1 in s.
 
     The standard error of a single value is unknown: nan.

@@ -22,7 +22,9 @@ METHODS = {
     "lookup_20": "0.3",
     "joint_lookup": "0.3",
 }
-KINDS = {"uniform": "#4477aa", "centre": "#ee6677", "boundary": "#228833"}
+# Probabilities that the reliability diagram shows, in log-odds.
+SHOWN = (1e-4, 1 - 1e-4)
+TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
 TASKS = {"one_pixel": "one missing pixel", "patch_2x2": "a missing 2 x 2 patch"}
 # Above a gallery's first row.
 HEADS = ("truth", "missing", "most probable", "second", "third", "fourth")
@@ -37,7 +39,8 @@ def task_panels(table: pd.DataFrame, size: tuple[float, float], **layout: Any) -
 
 def scores_by_snapshot(scores: pd.DataFrame) -> Figure:
     """What the truth costs given everything else, and given the past alone."""
-    scores = select(scores, masks="uniform")
+    # The untrained network would set the scale.
+    scores = select(scores[scores.snapshot != "untrained"], masks="uniform")
     figure, axes, columns = task_panels(scores, (4.4, 3.0), gap=(0.65, 0))
     for (panel,), rows in columns:
         for offset, method in ((-0.19, "exact"), (0.19, "past_only")):
@@ -81,19 +84,24 @@ def _around(table: pd.DataFrame, name: str, ends: str = "") -> np.ndarray:
 
 
 def reliability(table: pd.DataFrame) -> Figure:
-    """Confidence against accuracy of the exact posterior."""
-    table = table[table.forecasts > 0]
-    figure, axes, columns = task_panels(table, (4.45, 3.65), gap=(0.35, 0), right=0.2, sharey=True)
+    """How often fills are the truth, by the probability that the exact posterior gives them."""
+    figure, axes, columns = task_panels(
+        table, (4.45, 3.65), gap=(0.35, 0), left=0.9, right=0.2, sharey=True
+    )
     for (panel,), rows in columns:
-        panel.plot([0, 1], [0, 1], **DASHED)
-        for kind, colour in KINDS.items():
-            own = select(rows, masks=kind)
-            look = {"color": colour, "label": kind, "capsize": 2, "fmt": "o-", "markersize": 4}
-            panel.errorbar(own.confidence, own.accuracy, yerr=_around(own, "accuracy"), **look)
-        panel.set_xlabel("probability of the most probable fill")
-        panel.set(xlim=(0, 1), ylim=(-0.03, 1.03))
-    axes[0, 0].set_ylabel("share of these that are right")
-    axes[0, 0].legend(title="kind of mask; bars:\n95 % intervals")
+        panel.plot(SHOWN, SHOWN, **DASHED)
+        rows = rows[rows.probability.between(*SHOWN)]
+        panel.vlines(
+            rows.probability, *rows[["low", "high"]].to_numpy().T.clip(*SHOWN), color="0.6"
+        )
+        seen = rows[rows.share.between(*SHOWN)]
+        panel.plot(seen.probability, seen.share, "o", color=METHODS["exact"], markersize=4)
+        panel.set(xscale="logit", yscale="logit", xlim=SHOWN, ylim=SHOWN)
+        panel.set_xlabel("probability of a fill")
+        panel.set_xticks(TICKS, [f"{100 * tick:g} %" for tick in TICKS])
+        panel.set_yticks(TICKS, [f"{100 * tick:g} %" for tick in TICKS])
+        panel.minorticks_off()
+    axes[0, 0].set_ylabel("share of these that are the truth")
     return figure
 
 

@@ -116,7 +116,7 @@ def test_a_table_of_the_training_images(command, method):
 @pytest.mark.parametrize(
     ("array", "options", "message"),
     [
-        (MASKED, "--method lookup_8", "file.npy: image 2: a table of 8 pixels needs single pixels"),
+        (MASKED, "--method lookup_8", "file.npy: image 1: a table of 8 pixels needs single pixels"),
         (
             MASKED,
             "--method joint_lookup",
