@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipeline.report import facts, published
+from pipeline.report import facts
+from pipeline.tables import published
 from pipeline.tables.rows import cells, group, record, records
 
 # What the tables call by a name that is not plain English.
