@@ -10,7 +10,6 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from pipeline import paths
 from pipeline.params import loading
 from pipeline.runtime import versions
 from pipeline.tables import studies

@@ -146,7 +146,12 @@ def _measured() -> Iterator[tuple[str, float, float, pd.Series]]:
         # Both estimate KL(exact || network), of which the studies have the expectation.
         for name in ("excess", "kl"):
             number, error = getattr(row, name), getattr(row, f"{name}_se")
-            yield f"meta.{row.model}.{name}", number, error, select(networks, model=row.model).excess
+            yield (
+                f"meta.{row.model}.{name}",
+                number,
+                error,
+                select(networks, model=row.model).excess,
+            )
 
 
 def judge_demo() -> Iterator[tuple[bool, str]]:

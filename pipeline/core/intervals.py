@@ -55,16 +55,17 @@ def rounding_error(half: float) -> float:
     return half / np.sqrt(3)
 
 
-def mean_z_of_each(values: pd.DataFrame) -> pd.Series:
+def mean_z_of_each(values: pd.DataFrame, errors: Float[np.ndarray, "rows"]) -> pd.Series:
     """How far each training is from the others, over all quantities at once.
 
-    For training i it is the mean over the rows of z = (x_i - mean of the others) /
-    (s of the others sqrt(1 + 1 / (K - 1))). A row's z has a spread of about one. The rows
-    are not independent, so what their mean can be is not to be computed from their number:
-    the trainings themselves show it.
+    For training i it is the mean over the rows of z = (x_i - m) / sqrt(s^2 (1 + 1 / K) + e^2),
+    with m and s over the K others. A row's z has a spread of about one. The rows are not
+    independent, so what their mean can be is not to be computed from their number: the
+    trainings themselves show it.
 
     Args:
         values: a row for each quantity, a column for each training; nan where it has none.
+        errors: e of each quantity, such as of rounding.
 
     Returns:
         By training; nan for one that has fewer than two others to be compared with.
@@ -72,6 +73,6 @@ def mean_z_of_each(values: pd.DataFrame) -> pd.Series:
     means = {}
     for own in values:
         others = values.drop(columns=own)
-        deviation = others.std(axis=1, ddof=1) * np.sqrt(1 + 1 / others.count(axis=1))
-        means[own] = ((values[own] - others.mean(axis=1)) / deviation).mean()
+        variance = others.var(axis=1, ddof=1) * (1 + 1 / others.count(axis=1)) + errors**2
+        means[own] = ((values[own] - others.mean(axis=1)) / np.sqrt(variance)).mean()
     return pd.Series(means, dtype=float)

@@ -47,8 +47,10 @@ EMPTY: dict[Path, tuple[str, ...]] = {
     paths.READOUT: ("r_squared", "r_squared_untrained"),
     paths.RECIPES: ("reaction", "reaction_low", "reaction_high"),
     # A number that no exact predictor bounds, or of which there are not several trainings.
-    paths.SCORECARD: ("mean", "spread", "deviation", "z", "low", "high", "factor", "z_first")
-    + ("reachable",),
+    paths.SCORECARD: (
+        *("mean", "spread", "deviation", "low", "high", "factor", "z", "z_first"),
+        "reachable",
+    ),
     paths.BLOCKS: ("mean_z", "mean_z_first"),
     paths.SPREAD: tuple(
         f"{name}_{end}" for name in ("accuracy", "cross_entropy") for end in ("mean", "low", "high")

@@ -46,7 +46,9 @@ def attainable(table: pd.DataFrame, published: Mapping[str, Claim]) -> pd.DataFr
     found = found[found.model.isin([*published])]
     claims = [published[model] for model in found.model]
     least = np.array([claim.least for claim in claims])
-    verdicts = np.select([least <= found.exact, least <= found.known_p], ["reached", "needs_p"], "impossible")
+    verdicts = np.select(
+        [least <= found.exact, least <= found.known_p], ["reached", "needs_p"], "impossible"
+    )
     return found.assign(written=[claim.written for claim in claims], verdict=verdicts)
 
 

@@ -102,18 +102,23 @@ def _compare(
 def blocks(numbers: list[Number], card: pd.DataFrame) -> pd.DataFrame:
     """What all numbers of a block and unit say together, which no count of rows can hide.
 
+    Lower bounds ("over ...") are no numbers, and left out.
+
     Returns:
-        block, unit, numbers; inside; above, below: how many are above and below our mean;
-        mean_z, mean_z_first; trainings: of ours that can be judged by the others in the same
-        way, and as_far: those whose own mean z is as far from zero.
+        block, unit; numbers, those with a z; inside; above, below: how many are above and
+        below our mean; mean_z, mean_z_first; trainings: of ours that can be judged by the
+        others in the same way, and as_far: those whose own mean z is as far from zero.
     """
     rows = []
-    for (block, unit), own in card.groupby(["block", "unit"], sort=False):
-        values = pd.DataFrame([numbers[place].values for place in own.index])
-        each = intervals.mean_z_of_each(values.reset_index(drop=True)).dropna()
+    is_number = [not number.claim.over for number in numbers]
+    for (block, unit), own in card[is_number].groupby(["block", "unit"], sort=False):
+        those = [numbers[place] for place in own.index]
+        rounding = np.array([intervals.rounding_error(number.claim.half) for number in those])
+        values = pd.DataFrame([number.values for number in those]).reset_index(drop=True)
+        each = intervals.mean_z_of_each(values, rounding).dropna()
         mean_z = own.z.mean()
         rows.append(
-            {"block": block, "unit": unit, "numbers": len(own)}
+            {"block": block, "unit": unit, "numbers": own.z.count()}
             | {"inside": sum(own.verdict == "inside")}
             | {"above": sum(own.z > 0), "below": sum(own.z < 0)}
             | {"mean_z": mean_z, "mean_z_first": own.z_first.mean()}
@@ -142,7 +147,7 @@ def _one_step(tables: Tables) -> Iterator[Number]:
             ours = getattr(row, f"test_{name}")
             yield number(f"test {name}, {where}", column, digits(one), ours, own[column])
         if claim := ONE_AHEAD.get(row.snapshot):
-            name = f"accuracy one pixel ahead, {where}"
+            name = f"one pixel ahead, {'fully trained' if row.snapshot == 'final' else where}"
             yield number(name, "accuracy", claim, row.test_accuracy, own.accuracy)
     # The curves are of 20 epochs; a shorter training may not have come to its end.
     whole = found[found.index.isin(found.index[found.snapshot == "final"])].groupby("training")
@@ -150,7 +155,7 @@ def _one_step(tables: Tables) -> Iterator[Number]:
     lowest, peak = whole.cross_entropy.min(), whole.accuracy.max()
     name = "lowest test loss of the curves"
     yield number(name, "cross_entropy", LOWEST_LOSS, history.test_loss.min(), lowest)
-    name = "peak one-step test accuracy"
+    name = "peak accuracy of the curves"
     yield number(name, "accuracy", PEAK_ACCURACY, history.test_accuracy.max(), peak)
 
 
