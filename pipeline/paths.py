@@ -74,17 +74,23 @@ UNSEEN = Path("reports/meta/unseen.csv")
 # The studies: what their runs write, and the tables that the command `studies` makes of it.
 STUDY_TRAINING = Path("studies/training")
 STUDY_MEMORY = Path("studies/memory")
+TRAININGS = Path("reports/pixels/trainings.csv")
 RECIPES = Path("reports/meta/recipes.csv")
+NETWORKS = Path("reports/meta/networks.csv")
 EXCESS = Path("reports/meta/excess.csv")
 REGRET = Path("reports/meta/regret.csv")
 MEMORY = Path("reports/meta/memory.csv")
 MEMORY_SUMMARY = Path("reports/meta/memory_summary.csv")
 
+# scorecard
+SCORECARD = Path("reports/scorecard.csv")
+BLOCKS = Path("reports/blocks.csv")
+SPREAD = Path("reports/spread.csv")
+
 # draw
 FIGURES = Path("reports/figures")
 
 # report
-SCORECARD = Path("reports/scorecard.csv")
 GENERALISATION = Path("reports/generalisation.csv")
 METRICS = Path("reports/metrics.json")
 REPORT_MARKDOWN = Path("reports/report.md")

@@ -239,13 +239,6 @@ class Studies(Section):
     memory: Memory
 
 
-class Report(Section):
-    """Section report: differences up to which a published number agrees."""
-
-    accuracy_tolerance: Fraction
-    nats_tolerance: Fraction
-
-
 class Params(Section):
     """All of params.yaml."""
 
@@ -257,7 +250,6 @@ class Params(Section):
     inpainting: Inpainting
     meta: Meta
     studies: Studies
-    report: Report
 
     @field_validator("pixels", "rollout", "inpainting")
     @classmethod
