@@ -13,10 +13,13 @@ from pipeline import paths
 from pipeline.files import formats
 from pipeline.meta.source import Source
 from pipeline.params import loading
-from pipeline.params.sections import Params
+from pipeline.params.sections import REFERENCE, Params
 from pipeline.probes import bounds, seeds, summaries
 from pipeline.probes.tables import stack
 from pipeline.runtime import transaction
+
+# Of the trainings of the pixel network.
+FIRST_COLUMNS = ["training", "snapshot", "strategy", "horizon", "accuracy", "cross_entropy"]
 
 
 def main() -> None:
@@ -57,13 +60,25 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
     runs = product(studies.memory.priors, studies.memory.reset_every)
     memory = pd.concat([_read(paths.study_memory(*run)) for run in runs], ignore_index=True)
     by_recipe = pd.DataFrame(recipes)
+    trainings = {name: _trainings(name) for name in studies.pixels}
     return {
+        paths.TRAININGS: trainings[REFERENCE],
         paths.RECIPES: by_recipe,
         paths.EXCESS: stack(excess, "model", "recipe"),
         paths.REGRET: stack(regret, "model", "recipe"),
         paths.MEMORY: memory,
         paths.MEMORY_SUMMARY: summaries.memory(memory, by_recipe),
     }
+
+
+def _trainings(settings: str) -> pd.DataFrame:
+    """All trainings of the pixel network with these settings that there are."""
+    files = paths.STUDY_PIXELS.glob(f"{settings}-*.csv")
+    found = {int(path.stem.rpartition("-")[2]): path for path in files}
+    if not found:
+        raise ValueError(f"{paths.study_pixels(settings, 1)}: not found; run `make studies`")
+    table = stack({number: formats.read_table(found[number]) for number in sorted(found)}, "training")
+    return table[[*FIRST_COLUMNS, *table.columns.difference(FIRST_COLUMNS, sort=False)]]
 
 
 def _read(path: Path) -> pd.DataFrame:
