@@ -77,7 +77,9 @@ def _trainings(settings: str) -> pd.DataFrame:
     found = {int(path.stem.rpartition("-")[2]): path for path in files}
     if not found:
         raise ValueError(f"{paths.study_pixels(settings, 1)}: not found; run `make studies`")
-    table = stack({number: formats.read_table(found[number]) for number in sorted(found)}, "training")
+    table = stack(
+        {number: formats.read_table(found[number]) for number in sorted(found)}, "training"
+    )
     return table[[*FIRST_COLUMNS, *table.columns.difference(FIRST_COLUMNS, sort=False)]]
 
 

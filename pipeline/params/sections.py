@@ -237,7 +237,7 @@ class PixelSettings(Section):
     """One entry of studies.pixels: how to train the network of section pixels again."""
 
     form: Literal["tf1", "keras"]
-    gate_bias: Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
+    gate_bias: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
     threshold: Fraction
     epochs: Count
     long: Annotated[int, Field(ge=0, le=100)]

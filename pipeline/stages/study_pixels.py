@@ -30,7 +30,7 @@ KEYS = {"settings": str, "repetition": int}
 DENSE_EPOCHS = 2
 # The write-up may have kept probabilities away from 0 and 1.
 CLIPS = (0.001, 0.01)
-# It had 1,000 test images, perhaps the first ones.
+# Its rollouts had 1,000 test images, perhaps the first ones.
 FIRST = 1000
 
 
@@ -111,7 +111,7 @@ def _score_one_step(strategy: str, model: keras.Model, binary: np.ndarray) -> di
         "accuracy": scores.correct(log_p, binary).mean(axis=1),
         "cross_entropy": scores.nats(log_p, binary).mean(axis=1, dtype=np.float64),
     }
-    return _row(strategy, 0, by_image)
+    return _row(strategy, 0, by_image, len(binary))
 
 
 def _score_rollouts(
@@ -131,11 +131,13 @@ def _score_rollouts(
         for each in (forecast, *clipped):
             for horizon in horizons:
                 by_image = continuations.by_horizon(each, truth, horizon)
-                yield _row(each.strategy, horizon, by_image)
+                yield _row(each.strategy, horizon, by_image, FIRST)
 
 
-def _row(strategy: str, horizon: int, by_image: dict[str, np.ndarray]) -> dict[str, Any]:
+def _row(
+    strategy: str, horizon: int, by_image: dict[str, np.ndarray], first: int
+) -> dict[str, Any]:
     """The scores on all images, and on the first ones, which the write-up may have had."""
-    on_first = {f"{name}_first": values[:FIRST].mean() for name, values in by_image.items()}
+    on_first = {f"{name}_first": values[:first].mean() for name, values in by_image.items()}
     key = {"strategy": strategy, "horizon": horizon, "images": len(by_image["accuracy"])}
     return key | scores.estimates(by_image) | on_first
