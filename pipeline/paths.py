@@ -74,7 +74,9 @@ UNSEEN = Path("reports/meta/unseen.csv")
 # The studies: what their runs write, and the tables that the command `studies` makes of it.
 STUDY_TRAINING = Path("studies/training")
 STUDY_MEMORY = Path("studies/memory")
+STUDY_PIXELS = Path("studies/pixels")
 TRAININGS = Path("reports/pixels/trainings.csv")
+SETTINGS = Path("reports/pixels/settings.csv")
 RECIPES = Path("reports/meta/recipes.csv")
 NETWORKS = Path("reports/meta/networks.csv")
 EXCESS = Path("reports/meta/excess.csv")
@@ -129,3 +131,8 @@ def study_regret(name: str, recipe: str, repetition: int) -> Path:
 def study_memory(prior: str, reset_every: int) -> Path:
     """Excess by hidden units, for one prior and length of the period."""
     return STUDY_MEMORY / f"{prior}-{reset_every}.csv"
+
+
+def study_pixels(settings: str, repetition: int) -> Path:
+    """The scores of every snapshot of a training of the pixel network."""
+    return STUDY_PIXELS / f"{settings}-{repetition}.csv"

@@ -15,6 +15,8 @@ THREADS = 2
 # One network of each kind, too small to hide a mistake.
 KINDS: dict[str, dict[str, Any]] = {
     "gru": {"channels": 1, "logits": 1, "cell": "gru", "units": (3,), "dense": ()},
+    "keras": {"channels": 1, "logits": 1, "cell": "gru", "units": (3,), "dense": (2,)}
+    | {"form": "keras", "gate_bias": 0.0},
     "lstm": {"channels": 1, "logits": 1, "cell": "lstm", "units": (3, 2), "dense": ()},
     "stack": {"channels": 1, "logits": 1, "cell": "gru", "units": (3, 2), "dense": (4, 3)},
     "softmax": {"channels": 4, "logits": 4, "cell": "gru", "units": (3,), "dense": ()},

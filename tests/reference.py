@@ -19,7 +19,7 @@ def sigmoid(value: np.ndarray) -> np.ndarray:
 
 
 def gru(weights: list[np.ndarray], inputs: list[np.ndarray]) -> list[np.ndarray]:
-    """Hidden states of a Keras GRU with reset_after=False.
+    """Hidden states of a Keras GRU with reset_after=False; see `gru_reset_after`.
 
     z = sigmoid(W_z x + U_z h + b_z),  r = sigmoid(W_r x + U_r h + b_r),
     g = tanh(W_g x + U_g (r * h) + b_g),  h' = z * h + (1 - z) * g.
@@ -28,6 +28,8 @@ def gru(weights: list[np.ndarray], inputs: list[np.ndarray]) -> list[np.ndarray]
     equations 5 to 8.
     """
     kernel, recurrent, bias = weights
+    if bias.ndim == 2:
+        return gru_reset_after(kernel, recurrent, *bias, inputs)
     units = len(recurrent)
     z, r, g = (slice(gate * units, (gate + 1) * units) for gate in range(3))
     h = np.zeros(units)
@@ -37,6 +39,28 @@ def gru(weights: list[np.ndarray], inputs: list[np.ndarray]) -> list[np.ndarray]
         reset = sigmoid(x @ kernel[:, r] + h @ recurrent[:, r] + bias[r])
         candidate = np.tanh(x @ kernel[:, g] + (reset * h) @ recurrent[:, g] + bias[g])
         h = update * h + (1 - update) * candidate
+        states.append(h)
+    return states
+
+
+def gru_reset_after(
+    kernel: np.ndarray,
+    recurrent: np.ndarray,
+    bias: np.ndarray,
+    recurrent_bias: np.ndarray,
+    inputs: list[np.ndarray],
+) -> list[np.ndarray]:
+    """Hidden states of a Keras GRU with reset_after=True, and a second bias beside U.
+
+    As `gru`, but g = tanh(W_g x + b_g + r * (U_g h + b'_g)).
+    """
+    h = np.zeros(len(recurrent))
+    states = []
+    for x in inputs:
+        z, r, g = np.split(x @ kernel + bias, 3)
+        of_z, of_r, of_g = np.split(h @ recurrent + recurrent_bias, 3)
+        update, reset = sigmoid(z + of_z), sigmoid(r + of_r)
+        h = update * h + (1 - update) * np.tanh(g + reset * of_g)
         states.append(h)
     return states
 

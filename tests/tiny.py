@@ -23,9 +23,12 @@ WRITTEN = ["scorecard", "draw", "report"]
 META = ["train_meta M1", "train_meta M3", "compare_bayes", "probe_knowledge", "probe_shifted"]
 RECIPES, REPETITIONS = {"published": 5, "tuned": 2, "converged": 3}, [1, 2]
 UNITS, PERIODS = [2, 3], [2, 3]
+SETTINGS = ["reference", "keras_bias_0"]
 TRAINING = product(["study_training"], ("M1", "M3"), RECIPES, REPETITIONS)
 MEMORY = product(["study_memory"], ("biased", "balanced"), PERIODS)
-STUDIES = [" ".join(map(str, run)) for run in (*TRAINING, *MEMORY)]
+META_STUDIES = [" ".join(map(str, run)) for run in (*TRAINING, *MEMORY)]
+PIXEL_STUDIES = [f"study_pixels {name} {n}" for name, n in product(SETTINGS, REPETITIONS)]
+STUDIES = [*META_STUDIES, *PIXEL_STUDIES]
 
 # What a run in seconds takes instead of the committed parameters.
 THREADS, TRAIN, TEST, EPOCHS, UNKNOWN, STEPS = 2, 48, 24, 2, 60, 12
@@ -44,16 +47,19 @@ CHANGES: dict[str, Any] = {
         "probes": {"orders": 2, "pasts": 2, "sequences": 6, "grid": 2},
     },
     "studies": {"repetitions": REPETITIONS, "sequences": 4}
+    | {"pixels": {name: {"epochs": 1, "long": 1, "snapshot_every": 2} for name in SETTINGS}}
     | {"memory": {"units": UNITS, "reset_every": PERIODS}},
 }
 
 
 def write_params(changes: dict[str, Any] = CHANGES) -> None:
-    """The committed parameters with these changes, and M1 and M3 alone, as params.yaml."""
+    """The committed parameters with these changes, M1, M3 and SETTINGS alone, as params.yaml."""
     settings = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
     merge(settings, changes)
     for name in ("M2", "M4"):
         del settings["meta"]["models"][name]
+    studies = settings["studies"]
+    studies["pixels"] = {name: studies["pixels"][name] for name in SETTINGS}
     YAML(typ="safe").dump(settings, loading.FILE)
 
 

@@ -4,6 +4,7 @@
 DVC: as such they would join the two graphs, and `dvc repro` would run the studies.
 """
 
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
@@ -13,10 +14,14 @@ from pipeline import paths
 from pipeline.files import formats
 from pipeline.meta.source import Source
 from pipeline.params import loading
-from pipeline.params.sections import Params
+from pipeline.params.sections import REFERENCE, Params
 from pipeline.probes import bounds, seeds, summaries
 from pipeline.probes.tables import stack
 from pipeline.runtime import transaction
+from pipeline.tables.rows import select
+
+# Of the trainings of the pixel network.
+FIRST_COLUMNS = ["training", "snapshot", "strategy", "horizon", "accuracy", "cross_entropy"]
 
 
 def main() -> None:
@@ -60,7 +65,10 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
     runs = product(studies.memory.priors, studies.memory.reset_every)
     memory = pd.concat([_read(paths.study_memory(*run)) for run in runs], ignore_index=True)
     by_recipe = pd.DataFrame(recipes)
+    trainings = {name: _trainings(name) for name in studies.pixels}
     return {
+        paths.TRAININGS: trainings[REFERENCE],
+        paths.SETTINGS: one_step_by_settings(trainings),
         paths.RECIPES: by_recipe,
         paths.NETWORKS: stack(networks, "model", "recipe"),
         paths.EXCESS: stack(excess, "model", "recipe"),
@@ -68,6 +76,35 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
         paths.MEMORY: memory,
         paths.MEMORY_SUMMARY: summaries.memory(memory, by_recipe),
     }
+
+
+def _trainings(settings: str) -> pd.DataFrame:
+    """All trainings of the pixel network with these settings that there are."""
+    files = paths.STUDY_PIXELS.glob(f"{settings}-*.csv")
+    found = {int(path.stem.rpartition("-")[2]): path for path in files}
+    if not found:
+        raise ValueError(f"{paths.study_pixels(settings, 1)}: not found; run `make studies`")
+    table = stack(
+        {number: formats.read_table(found[number]) for number in sorted(found)}, "training"
+    )
+    return table[[*FIRST_COLUMNS, *table.columns.difference(FIRST_COLUMNS, sort=False)]]
+
+
+def one_step_by_settings(trainings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The one-step scores on all test images, over the trainings of each settings.
+
+    Returns:
+        settings, snapshot (after a whole epoch, none between), trainings; of accuracy and
+        cross_entropy the mean, and with _low and _high the range.
+    """
+    table = stack(trainings, "settings")
+    table = select(table[table.snapshot.str.isdigit()], strategy="teacher_forced", horizon=0)
+    groups = table.groupby(["settings", "snapshot"], sort=False)
+    columns = {"trainings": groups.size()}
+    for name in ("accuracy", "cross_entropy"):
+        own = groups[name]
+        columns |= {name: own.mean(), f"{name}_low": own.min(), f"{name}_high": own.max()}
+    return pd.DataFrame(columns).reset_index()
 
 
 def _read(path: Path) -> pd.DataFrame:

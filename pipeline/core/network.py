@@ -20,6 +20,8 @@ def build(
     dense: tuple[int, ...],
     seed: np.random.SeedSequence,
     name: str,
+    form: str = "tf1",
+    gate_bias: float = 1.0,
 ) -> keras.Model:
     """A stack of recurrent layers, (ReLU, fully connected) for each of `dense`, logits.
 
@@ -30,9 +32,8 @@ def build(
 
     The form and the initial weights of the GRU are those of 2018 (tf.nn.rnn_cell.GRUCell of
     TensorFlow 1): the reset gate acts before the recurrent product, all matrices are
-    Glorot uniform, and both gates begin with bias one. That bias keeps the state over many
-    steps, so that the network finds the pixel above, 28 steps back, within the first epoch.
-    With Keras' defaults this takes three.
+    Glorot uniform, and both gates begin with bias one. What the others of `form` and
+    `gate_bias` make of the pixel network is a study, reports/pixels/settings.csv.
 
     Args:
         channels: size of an input element: 1 for pixels, K for one-hot symbols.
@@ -42,17 +43,25 @@ def build(
         dense: units of each fully connected hidden layer.
         seed: of the initial weights, independent for each matrix.
         name: of the model.
+        form: of a GRU: "tf1", or "keras", where the reset gate acts after the product, and
+            the recurrent matrix begins orthogonal.
+        gate_bias: of both gates of a GRU; Keras' own is zero.
 
     Returns:
         A model from shifted elements (batch, time, channels) to (batch, time, logits).
     """
     layers = keras.layers
-    recurrent = functools.partial(layers.GRU, reset_after=False) if cell == "gru" else layers.LSTM
+    keras_gru = cell == "gru" and form == "keras"
+    gru = functools.partial(layers.GRU, reset_after=keras_gru)
+    recurrent = gru if cell == "gru" else layers.LSTM
     # One number for each matrix; the initialisers keep no state, so nothing is global.
     seeds = iter(seed.generate_state(2 * len(units) + len(dense) + 1).tolist())
 
     def glorot() -> keras.Initializer:
         return keras.initializers.GlorotUniform(seed=next(seeds))
+
+    def orthogonal() -> keras.Initializer:
+        return keras.initializers.Orthogonal(seed=next(seeds))
 
     inputs = keras.Input((None, channels), name="shifted")
     hidden = inputs
@@ -61,13 +70,16 @@ def build(
             width,
             return_sequences=True,
             kernel_initializer=glorot(),
-            recurrent_initializer=glorot(),
+            recurrent_initializer=orthogonal() if keras_gru else glorot(),
             name=f"recurrent_{number}",
         )
         hidden = layer(hidden)
         if cell == "gru":
-            # Keras orders the gates update, reset, candidate.
-            layer.cell.bias.assign(np.repeat([1.0, 1.0, 0.0], width))
+            # Keras orders the gates update, reset, candidate. With the reset after the product
+            # there is a second row, added to the recurrent product.
+            bias = np.zeros(layer.cell.bias.shape)
+            bias.flat[: 2 * width] = gate_bias
+            layer.cell.bias.assign(bias)
     for number, width in enumerate(dense):
         hidden = layers.ReLU(name=f"relu_{number}")(hidden)
         layer = layers.Dense(width, kernel_initializer=glorot(), name=f"dense_{number}")

@@ -39,6 +39,8 @@ Ascending = AfterValidator(_require_ascending)
 # A name becomes part of file names.
 NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,31}$"
 Name = Annotated[str, Field(pattern=NAME)]
+# The settings of studies.pixels that the report takes for the write-up's.
+REFERENCE = "reference"
 
 
 class Section(BaseModel):
@@ -231,12 +233,30 @@ class Memory(Section):
     priors: Annotated[dict[Name, Alpha], Field(min_length=1, max_length=8)]
 
 
+class PixelSettings(Section):
+    """One entry of studies.pixels: how to train the network of section pixels again."""
+
+    form: Literal["tf1", "keras"]
+    gate_bias: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+    threshold: Fraction
+    epochs: Count
+    long: Annotated[int, Field(ge=0, le=100)]
+    snapshot_every: Count
+
+
 class Studies(Section):
     """Section studies: the long runs of studies/dvc.yaml."""
 
     repetitions: Annotated[tuple[Count, ...], Field(min_length=2, max_length=100), Ascending]
     sequences: Sequences
+    pixels: Annotated[dict[Name, PixelSettings], Field(min_length=1, max_length=16)]
     memory: Memory
+
+    @field_validator("pixels")
+    @classmethod
+    def _require_reference(cls, pixels: dict[str, Any]) -> dict[str, Any]:
+        _reject([] if REFERENCE in pixels else [f"got none named {REFERENCE}; allowed: one"])
+        return pixels
 
 
 class Params(Section):

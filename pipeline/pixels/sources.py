@@ -35,6 +35,11 @@ class Source(NamedTuple):
     test_labels: Integer[np.ndarray, "test"]
 
 
+def read(name: str, cache: Path, manual: Path) -> Source:
+    """The images of `data.source`, mnist or digits; for the folders see `mnist`."""
+    return mnist(cache, manual) if name == "mnist" else digits(TRAIN_IMAGES["digits"])
+
+
 def mnist(cache: Path, manual: Path) -> Source:
     """MNIST in the order of tensorflow-datasets, which checks the sums of the four files.
 

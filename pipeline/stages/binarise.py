@@ -17,10 +17,7 @@ READS = ("seed", "data")
 
 def run(seed: int, data: sections.Data) -> dict[Path, Any]:
     """Binary images in the source's order, their ink, and an example of each digit."""
-    if data.source == "mnist":
-        grey = sources.mnist(paths.TFDS_CACHE, paths.RAW_DATA)
-    else:
-        grey = sources.digits(sources.TRAIN_IMAGES["digits"])
+    grey = sources.read(data.source, paths.TFDS_CACHE, paths.RAW_DATA)
     binary, ink = {}, []
     for split, values, labels, count in (
         ("train", grey.train, grey.train_labels, sources.TRAIN_IMAGES[data.source]),

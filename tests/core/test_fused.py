@@ -106,7 +106,8 @@ def test_the_network_runs_once_for_images_that_are_alike(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"logits": 4, "dense": ()}, {"cell": "lstm"}, {"units": (7, 3)}]
+    "changes",
+    [{}, {"logits": 4, "dense": ()}, {"cell": "lstm"}, {"units": (7, 3)}, {"form": "keras"}],
 )
 def test_a_step_is_that_of_the_stock_layers(changes):
     model = randomise(build(**changes))
@@ -121,8 +122,10 @@ def test_a_step_is_that_of_the_stock_layers(changes):
         tf.nest.assert_same_structure(ours, theirs)
 
 
-def test_gradients_are_finite_differences():
-    model, sequences = randomise(build(logits=4)), symbols(4, rows=4, time=fused.BLOCK + 3)
+@pytest.mark.parametrize("form", ["tf1", "keras"])
+def test_gradients_are_finite_differences(form):
+    model = randomise(build(logits=4, form=form))
+    sequences = symbols(4, rows=4, time=fused.BLOCK + 3)
     rng = np.random.default_rng(5)
     computed = gradients(fused.logits, model, sequences)
     for variable, gradient in zip(model.trainable_variables, computed):
@@ -149,6 +152,24 @@ def test_parts_are_the_batch(monkeypatch, threads):
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
+def test_gradients_of_kerass_form_are_those_of_its_own_layer():
+    model, sequences = randomise(build(form="keras")), symbols(1)
+    inputs = keras.Input((None, 1))
+    hidden = layers.GRU(7, return_sequences=True)(inputs)
+    for width in (6, 5):
+        hidden = layers.Dense(width)(layers.ReLU()(hidden))
+    stock = keras.Model(inputs, layers.Dense(1)(hidden))
+    stock.set_weights(model.get_weights())
+    ours, theirs = (
+        gradients(fused.logits, model, sequences),
+        gradients(
+            lambda own, batch: own(network.shift(network.encode(batch, 1))), stock, sequences
+        ),
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        assert np.linalg.norm(one - other) <= 1e-5 * np.linalg.norm(other)
+
+
 def test_a_step_does_not_depend_on_the_number_of_parts(monkeypatch):
     after = []
     for threads in (1, 3):
@@ -173,7 +194,12 @@ def test_fewer_rows_than_threads(monkeypatch, make_network, kind, rows):
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"), [({"cell": "lstm"}, "not a GRU"), ({"units": (7, 7)}, "stacked")]
+    ("changes", "reason"),
+    [
+        ({"cell": "lstm"}, "not a GRU"),
+        ({"units": (7, 7)}, "stacked"),
+        ({"form": "keras"}, "reset before"),
+    ],
 )
 def test_other_networks_run_as_stock_layers(changes, reason):
     model = build(**changes)

@@ -10,8 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from pipeline import paths
 from pipeline.core import network, parallel
+from pipeline.files import models
+from pipeline.params import loading
+from pipeline.stages import train_pixels
 from tests import reference
+from tests.tiny import ROOT
 
 # float32 has 24 bits; logits are sums of ten terms of order one, through 12 steps at most.
 FLOAT32: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-5}
@@ -118,6 +123,42 @@ def test_gates_of_the_gru_begin_open():
     biases = [weights.tolist() for weights in model.get_weights() if weights.ndim == 1]
     # Update, reset, candidate of each layer; fully connected; logits.
     assert biases == [[1, 1, 1, 1, 0, 0], [1, 1, 0], [0, 0, 0], [0]]
+
+
+def test_the_network_of_the_graph_began_as_committed():
+    """What `form` and `gate_bias` are by default is what they were before they could be given."""
+    params = loading.load(ROOT / loading.FILE)
+    built = train_pixels.build(params.seed, params.pixels, "pixels").get_weights()
+    committed = models.read(ROOT / paths.pixel_model("untrained")).get_weights()
+    for one, other in zip(built, committed, strict=True):
+        assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("form", ["tf1", "keras"])
+@pytest.mark.parametrize("gate_bias", [0.0, 1.5])
+def test_forms_of_the_gru(form, gate_bias):
+    usual = build((4,), (3,)).get_weights()
+    own = build((4,), (3,), form=form, gate_bias=gate_bias).get_weights()
+    bias = [gate_bias] * 8 + [0.0] * 4
+    assert own[2].tolist() == (bias if form == "tf1" else [bias, [0.0] * 12])
+    # All matrices but the recurrent one are the same for each form.
+    for place in (0, *range(3, len(own))):
+        assert_array_equal(own[place], usual[place])
+    if form == "tf1":
+        assert_array_equal(own[1], usual[1])
+    else:
+        assert_allclose(own[1] @ own[1].T, np.eye(4), atol=1e-6)
+
+
+def test_keras_own_gru(rng):
+    """Keras' form without bias is its GRU as it is without a word."""
+    model = build((4,), form="keras", gate_bias=0.0)
+    inputs = keras.Input((None, 1))
+    hidden = keras.layers.GRU(4, return_sequences=True)(inputs)
+    stock = keras.Model(inputs, keras.layers.Dense(1)(hidden))
+    stock.set_weights(model.get_weights())
+    elements = rng.normal(size=(2, 8, 1)).astype(np.float32)
+    assert_allclose(model(elements), stock(elements), **FLOAT32)
 
 
 def test_a_saved_model_needs_keras_only(any_network, tmp_path: Path, rng):

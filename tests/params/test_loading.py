@@ -92,6 +92,7 @@ def test_the_demo_changes_are_valid_and_only_change_what_is_there():
         ("meta.optimiser.tuned.batches", 1),
         ("meta.probes.orders", 2),
         ("studies.repetitions", [1, 2]),
+        ("studies.pixels.reference.threshold", 0),
         ("studies.memory.reset_every", [2]),
         ("meta.comparison.fixed", [0, 0.5, 0.5]),
     ],

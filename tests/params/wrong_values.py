@@ -61,7 +61,7 @@ SECTIONS = [place for place, value in PLACES.items() if isinstance(value, dict)]
 FIELDS = [place for place in PLACES if place not in SECTIONS and place[-1] not in "0123456"]
 NUMBERS = [place for place in FIELDS if isinstance(PLACES[place], int | float)]
 # Sections whose keys are names that the user chooses.
-NAMED = ["meta.models", "studies.memory.priors"]
+NAMED = ["meta.models", "studies.pixels", "studies.memory.priors"]
 
 
 def changed(place: str, change: Callable, raw: Any = RAW) -> dict[str, Any]:
@@ -88,7 +88,7 @@ WRONG_LISTS: dict[str, Any] = {
     "an entry negative": [-1],
     "an entry twice": [3, 3],
 }
-ZERO_ALLOWED = ("seed", "data.threshold")
+ZERO_ALLOWED = ("seed", "threshold", "gate_bias", "long")
 TWICE_ALLOWED = ("pixels.units", "training.units", "dense", "alpha", "biased", "balanced")
 
 
@@ -167,6 +167,13 @@ def broken_rules() -> Iterator[Case]:
         ("meta.comparison.fixed", [1, 0], "got 2 entries; allowed: 3, as in meta.models.M"),
         ("studies.repetitions", [1], "got [1]; allowed: at least 2 items"),
         ("studies.repetitions", [2, 1], "got [2, 1]; allowed: ascending, each once"),
+        ("studies.pixels", {"other": RAW["studies"]["pixels"]["reference"]}, "got none named"),
+        ("studies.pixels.reference.form", "2018", "got '2018'; allowed: 'tf1' or 'keras'"),
+        ("studies.pixels.reference.gate_bias", -1.0, "got -1.0; allowed: greater than or"),
+        ("studies.pixels.reference.threshold", 1, "got 1; allowed: less than 1"),
+        ("studies.pixels.reference.epochs", 0, "got 0; allowed: greater than or equal to 1"),
+        ("studies.pixels.reference.long", -1, "got -1; allowed: greater than or equal to 0"),
+        ("studies.pixels.reference.snapshot_every", 0, "got 0; allowed: greater than or"),
         ("studies.memory.units", [], "got []; allowed: at least 1 item"),
         ("studies.memory.reset_every", [5, 2], "got [5, 2]; allowed: ascending"),
         ("studies.memory.reset_every", [], "got []; allowed: at least 1 item"),

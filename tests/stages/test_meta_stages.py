@@ -31,7 +31,7 @@ def outputs(threads: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tiny.run(tmp_path_factory.mktemp("meta"), *tiny.META)
     # To compile each of the many networks would take longer than training.
     tf.config.run_functions_eagerly(True)
-    tiny.run(folder, *tiny.STUDIES)
+    tiny.run(folder, *tiny.META_STUDIES)
     tf.config.run_functions_eagerly(False)
     return folder
 

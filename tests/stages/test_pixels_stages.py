@@ -17,13 +17,14 @@ from pipeline.files import formats
 from pipeline.pixels import continuations, masks
 from tests import tiny
 
+RUNS = [*tiny.PIXELS, *tiny.PIXEL_STUDIES]
 # Numbers are written with six digits.
 SIX = 1e-5
 
 
 def run_in_new_process(folder: Path) -> Path:
     parallel.use_threads(tiny.THREADS)
-    return tiny.run(folder, *tiny.PIXELS)
+    return tiny.run(folder, *RUNS)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def runs(threads: int, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
             other = pool.submit(run_in_new_process, folder / "other")
             # That process has started with all this; this one stays as it was.
             patch.undo()
-            return tiny.run(folder / "this", *tiny.PIXELS), other.result()
+            return tiny.run(folder / "this", *RUNS), other.result()
 
 
 @pytest.fixture
