@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 from scipy.stats import norm
@@ -110,12 +111,19 @@ def graph_bands() -> Bands:
     coverage = 1 - (1 - intervals.COVERAGE) / len(measured)
     bands = {}
     for name, number, error, values in measured:
-        centre, half = number, norm.ppf((1 + coverage) / 2) * math.sqrt(2) * error
+        half = norm.ppf((1 + coverage) / 2) * math.sqrt(2) * error
+        low, high = number - half, number + half
         if len(values) > 1:
-            # Of question 3 the sequences differ; of question 1 the images are the same.
-            other = intervals.predict(values.to_numpy(), error * name.startswith("meta"))
-            centre, half = other.mean, intervals.student(len(values), coverage) * other.deviation
-        bands[name] = centre - half, centre + half
+            half = intervals.student(len(values), coverage)
+            if name.startswith("meta"):
+                # It cannot be negative, so the interval is of its logarithm. The sequences of
+                # the studies are others.
+                other = intervals.predict(np.log(values.to_numpy()), error / number)
+                low, high = np.exp(other.mean + np.array([-half, half]) * other.deviation)
+            else:
+                other = intervals.predict(values.to_numpy())
+                low, high = other.mean + np.array([-half, half]) * other.deviation
+        bands[name] = float(low), float(high)
     return bands
 
 

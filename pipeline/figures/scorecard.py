@@ -22,7 +22,7 @@ def dots(card: pd.DataFrame) -> Figure:
     is_nats = card.unit.str.startswith("nats")
     halves = card[is_nats], card[~is_nats]
     rows = max(len(own) + own.block.nunique() for own in halves)
-    layout = {"left": 2.2, "gap": (2.5, 0), "top": 0.35, "bottom": 1.0}
+    layout: dict[str, Any] = {"left": 2.2, "gap": (2.5, 0), "top": 0.35, "bottom": 1.0}
     figure, (sides,) = panels(2, 1, (2.9, ROW * rows), **layout)
     for panel, own, title in zip(sides, halves, ("cross-entropies", "accuracies")):
         panel.set_title(title)
@@ -32,6 +32,7 @@ def dots(card: pd.DataFrame) -> Figure:
 
 
 def _dots(panel: Axes, card: pd.DataFrame, rows: int) -> None:
+    panel.axvline(0, color="0.5", linewidth=0.8)
     labels, height = [], 0
     for block, own in card.groupby("block", sort=False):
         labels.append((height, block, "bold"))
@@ -41,10 +42,14 @@ def _dots(panel: Axes, card: pd.DataFrame, rows: int) -> None:
             if not np.isnan(row.z):
                 _dot(panel, row, height)
         height += 1
-    look = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "center", "size": 9}
+    look: dict[str, Any] = {
+        "xycoords": ("axes fraction", "data"),
+        "ha": "right",
+        "va": "center",
+        "size": 9,
+    }
     for place, text, weight in labels:
         panel.annotate(text, (-0.03, place), weight=weight, **look)
-    panel.axvline(0, color="0.5", linewidth=0.8)
     panel.set(xlim=(-FARTHEST - 1, FARTHEST + 1), ylim=(rows - 0.5, -0.6), yticks=[])
     panel.set_xticks(np.arange(-8, 9, 4))
     panel.set_xlabel("z = (published - our mean) / deviation")
@@ -55,16 +60,30 @@ def _dot(panel: Axes, row: Any, height: int) -> None:
     colour = VERDICTS[row.verdict]
     # A claim "over ..." is bounded on one side.
     low = -FARTHEST - 1 if row.written.startswith("over") else -row.factor
-    band = {"height": 0.72, "color": BAND, "label": "another training of ours, 95 %"}
+    band: dict[str, Any] = {
+        "height": 0.72,
+        "color": BAND,
+        "label": "another training of ours, 95 %",
+    }
     panel.barh(height, row.factor - low, left=low, **band)
-    dot = {"linestyle": "", "marker": "o", "markersize": 5, "markeredgecolor": colour}
+    dot: dict[str, Any] = {
+        "linestyle": "",
+        "marker": "o",
+        "markersize": 5,
+        "markeredgecolor": colour,
+    }
     if row.z_first != row.z:
         hollow = dot | {"markerfacecolor": "white", "label": "on the first images"}
         panel.plot(np.clip(row.z_first, -FARTHEST, FARTHEST), height, **hollow)
     z = np.clip(row.z, -FARTHEST, FARTHEST)
     panel.plot(z, height, color=colour, label=row.verdict, **dot)
     if abs(row.z) > FARTHEST:
-        beside = {"textcoords": "offset points", "ha": "right", "va": "center", "size": 8}
+        beside: dict[str, Any] = {
+            "textcoords": "offset points",
+            "ha": "right",
+            "va": "center",
+            "size": 8,
+        }
         panel.annotate(f"{row.z:.0f}", (z, height), (-5, 0), **beside)
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -64,9 +64,13 @@ def scorecard(numbers: list[Number]) -> pd.DataFrame:
     return pd.DataFrame(map(_judge, numbers))
 
 
-def _judge(number: Number) -> dict[str, float | str]:
+def _judge(number: Number) -> dict[str, Any]:
     claim = number.claim
-    row = {"quantity": number.quantity, "published": claim.number, "ours": number.ours}
+    row: dict[str, Any] = {
+        "quantity": number.quantity,
+        "published": claim.number,
+        "ours": number.ours,
+    }
     row["difference"] = number.ours - claim.number
     prediction, z, factor, verdict = _compare(number, number.values, number.errors)
     row |= {"verdict": verdict, "written": claim.written, **prediction._asdict(), "z": z}

@@ -1,6 +1,7 @@
 """The tables of `make studies`."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ FILES = (
     paths.MEMORY_SUMMARY,
 )
 # Columns of tables without a row, and the types of these values, where nothing was studied.
-ABSENT: dict[str, dict[str, str | float]] = {
+ABSENT: dict[str, dict[str, Any]] = {
     "networks": {"model": "", "repetition": 0, "count": 0, "excess": 0.0}
     | {"accuracy": 0.0, "reset_accuracy": 0.0},
     "trainings": {"training": 0, "snapshot": "", "strategy": "", "horizon": 0, "accuracy": 0.0}

@@ -168,6 +168,7 @@ def test_what_is_compared_with_what():
     rollout = numbers["cross-entropy, rollout, snapshot 5, 28 ahead"]
     assert (rollout.claim.written, rollout.ours) == ("0.24", 0.3)
     assert_allclose(rollout.values, [0.4, 0.5, 0.6])
+    assert rollout.on_first is not None
     assert_allclose(rollout.on_first, [0.45, 0.55, 0.65])
     # Ours is over 4,000 images, the published one over 1,000 of the same spread.
     assert_allclose(rollout.errors, [0.01, 0.02])
