@@ -74,6 +74,7 @@ def _dot(panel: Axes, row: Any, height: int) -> None:
     }
     if row.z_first != row.z:
         hollow = dot | {"markerfacecolor": "white", "label": "on the first images"}
+        hollow["markeredgecolor"] = VERDICTS[row.verdict_first]
         panel.plot(np.clip(row.z_first, -FARTHEST, FARTHEST), height, **hollow)
     z = np.clip(row.z, -FARTHEST, FARTHEST)
     panel.plot(z, height, color=colour, label=row.verdict, **dot)

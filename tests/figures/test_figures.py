@@ -96,7 +96,11 @@ def test_each_published_number_is_a_dot_beside_its_band():
             ("no training", "share of right", "rollouts", "0.8", np.nan, np.nan, np.nan),
         ],
         columns=["quantity", "unit", "block", "written", "z", "z_first", "factor"],
-    ).assign(verdict=["inside", "unattainable", "inside", "open"])
+    )
+    card = card.assign(
+        verdict=["inside", "unattainable", "inside", "open"],
+        verdict_first=["inside", "unattainable", "outside", "open"],
+    )
     nats, shares = scorecard.dots(card).axes
     (dot,) = nats.lines[1:]  # the first is the zero
     assert (dot.get_xdata(), dot.get_color()) == ([-1], style.VERDICTS["inside"])
@@ -104,6 +108,7 @@ def test_each_published_number_is_a_dot_beside_its_band():
     far, hollow, dot = shares.lines[1:]
     assert (far.get_xdata(), far.get_color()) == ([scorecard.FARTHEST], "black")
     assert (hollow.get_xdata(), hollow.get_markerfacecolor()) == ([3], "white")
+    assert hollow.get_markeredgecolor() == style.VERDICTS["outside"]
     assert dot.get_xdata() == [0.5]
     # A lower bound has no lower end.
     assert_allclose(edges(shares, 0), [shares.get_xlim()[0], 2.1])
