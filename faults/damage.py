@@ -72,7 +72,7 @@ READ = {
     paths.SNAPSHOT_SCORES: "inpaint",
     paths.meta_model("M1"): "compare_bayes",
     paths.PREDICTIONS: "draw",
-    paths.COMPARISON: "report",
+    paths.COMPARISON: "scorecard",
 }
 
 

@@ -30,7 +30,7 @@ Prepare = Callable[[], object]  # arranges a fault, in the process of the stage
 
 # Every stage, with one run of each kind of study.
 STUDIES = ("study_training M1 published 1", "study_memory biased 2", "study_pixels reference 1")
-STAGES = (*tiny.PIXELS, *tiny.META, *STUDIES, "draw", "report")
+STAGES = (*tiny.PIXELS, *tiny.META, *STUDIES, *tiny.WRITTEN)
 NO_RESULTS = (paths.LOCKS.name, paths.CHECKPOINTS.name)
 # Compiling these would take longer than to train without.
 EAGER = ("train_meta", "study_training", "study_memory")
@@ -98,7 +98,7 @@ class Project:
         tiny.few_images(pytest.MonkeyPatch())
         with contextlib.chdir(folder):
             tiny.write_params()
-        for command in (*tiny.PIXELS, *tiny.META, *tiny.STUDIES, "studies", "draw", "report"):
+        for command in (*tiny.PIXELS, *tiny.META, *tiny.STUDIES, "studies", *tiny.WRITTEN):
             ended = run(folder, command)
             assert ended.code == 0, f"{command}: {ended.said}"
             before, self.everything = self.everything, _contents(folder)

@@ -8,14 +8,15 @@ use the folder. A room may import those below it (import-linter, pyproject.toml)
     commands   for people: inpaint, check, demo, verify, studies, fingerprint
     report     tables in, words out; the sentences are in report/templates
     figures    tables in, figures out
-    tables     the tables of reports/ as both need them: rows, cells, the studies
+    tables     the tables of reports/ as both need them: rows, cells, the studies, and the
+               published numbers judged by them
     files      every file format: content to bytes, files to content
     runtime    runs a stage safely: lock, signals, checkpoints, files in place together
     probes     question 3: what a trained network knows
     params     params.yaml, checked
     meta       question 3: Dirichlet sequences, their exact predictor, networks for them
     pixels     questions 1 and 2: images, masks, completions, baselines
-    core       the recurrent network and its predictions, scores, random numbers
+    core       the recurrent network and its predictions, scores, intervals, random numbers
     paths      every path
 
 Where to begin: `core/network.py` is the network, and the shift that makes it causal.

@@ -78,16 +78,21 @@ STUDY_PIXELS = Path("studies/pixels")
 TRAININGS = Path("reports/pixels/trainings.csv")
 SETTINGS = Path("reports/pixels/settings.csv")
 RECIPES = Path("reports/meta/recipes.csv")
+NETWORKS = Path("reports/meta/networks.csv")
 EXCESS = Path("reports/meta/excess.csv")
 REGRET = Path("reports/meta/regret.csv")
 MEMORY = Path("reports/meta/memory.csv")
 MEMORY_SUMMARY = Path("reports/meta/memory_summary.csv")
 
+# scorecard
+SCORECARD = Path("reports/scorecard.csv")
+BLOCKS = Path("reports/blocks.csv")
+SPREAD = Path("reports/spread.csv")
+
 # draw
 FIGURES = Path("reports/figures")
 
 # report
-SCORECARD = Path("reports/scorecard.csv")
 GENERALISATION = Path("reports/generalisation.csv")
 METRICS = Path("reports/metrics.json")
 REPORT_MARKDOWN = Path("reports/report.md")

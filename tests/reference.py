@@ -415,3 +415,28 @@ def marginal(model: Any, image: Sequence[int], unknown: int) -> list[float]:
             )
         found.append(total)
     return found
+
+
+def another_training(
+    rng: np.random.Generator, trainings: int, spread: float, error: float, unit: float
+) -> tuple[list[float], float]:
+    """Scores of some trainings, and the published score of one more.
+
+    It is of other images, which add an error, and rounded to multiples of a unit.
+    """
+    *ours, other = [rng.normal(0.0, spread) for _ in range(trainings + 1)]
+    written = other + rng.normal(0.0, error)
+    return ours, unit * round(written / unit) if unit else written
+
+
+def leave_one_out(values: Sequence[Sequence[float]], error: float) -> list[float]:
+    """Mean z of each training among the others; values of each quantity by training."""
+    found = []
+    for own in range(len(values[0])):
+        z = []
+        for row in values:
+            others = [value for place, value in enumerate(row) if place != own]
+            variance = statistics.variance(others) * (1 + 1 / len(others)) + error**2
+            z.append((row[own] - statistics.mean(others)) / math.sqrt(variance))
+        found.append(statistics.mean(z))
+    return found

@@ -18,7 +18,7 @@ from tests.tiny import ROOT
 PIXELS = {"binarise", "context", "rollout", "inpaint"}
 BAYES = {"compare_bayes", "probe_knowledge", "probe_shifted"}
 TRAINED_ON_SEQUENCES = {"train_meta", "study_training", "study_memory"}
-WRITTEN = {"draw", "report"}
+WRITTEN = {"scorecard", "draw", "report"}
 ALL = {"train_pixels"} | WRITTEN | PIXELS | BAYES | TRAINED_ON_SEQUENCES
 
 PROJECT = ("dvc.yaml", "studies/dvc.yaml", ".dvcignore", "numerics.lock", "params.yaml")
@@ -27,10 +27,10 @@ TOOLS = ("__main__", "paths", "commands/demo", "params/loading", "runtime/proces
 # What an edit of a file concerns, by the dependency that has it.
 EDITS = {
     "pipeline/core": ("core/scores.py", ALL - {"draw"}),
-    "pipeline/pixels": ("pixels/masks.py", PIXELS | WRITTEN),
+    "pipeline/pixels": ("pixels/masks.py", PIXELS | {"draw", "report"}),
     "pipeline/meta": ("meta/source.py", TRAINED_ON_SEQUENCES | BAYES | {"report"}),
     "pipeline/probes": ("probes/bounds.py", BAYES | {"report"}),
-    "pipeline/figures": ("figures/style.py", WRITTEN),
+    "pipeline/figures": ("figures/style.py", {"draw", "report"}),
     "pipeline/tables": ("tables/rows.py", WRITTEN),
     "pipeline/report": ("report/templates/meta.md.jinja", {"report"}),
     "pipeline/stages/rollout.py": ("stages/rollout.py", {"rollout"}),

@@ -35,7 +35,7 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
         ValueError: if a run is missing; names it.
     """
     studies = params.studies
-    recipes, excess, regret = [], {}, {}
+    recipes, networks, excess, regret = [], {}, {}, {}
     for name, task in params.meta.models.items():
         limits = bounds.expected_scores(Source(task.alpha, task.reset_every))
         for recipe, optimiser in vars(params.meta.optimiser).items():
@@ -44,6 +44,9 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
                 for path in (paths.study_curve, paths.study_regret)
             )
             key = name, recipe
+            if recipe == "published":  # the one of the main graph, and as long as the write-up's
+                made_with = task.reset_every, studies.sequences
+                networks[key] = seeds.networks(curves, regrets, *made_with)
             excess[key] = seeds.range_by_batch(curves)
             regret[key] = seeds.mean_regret(regrets)
             recipes.append(
@@ -64,6 +67,7 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
     return {
         paths.TRAININGS: trainings[REFERENCE],
         paths.RECIPES: by_recipe,
+        paths.NETWORKS: stack(networks, "model", "recipe"),
         paths.EXCESS: stack(excess, "model", "recipe"),
         paths.REGRET: stack(regret, "model", "recipe"),
         paths.MEMORY: memory,

@@ -5,12 +5,15 @@ there, and asks git what differs. `--quick` compares the demo with reports/demo.
 `--record` writes.
 
 Data, masks and exact bounds must be the same to the byte. Trained networks are the same on
-the same kind of processor; elsewhere the headline numbers must lie within a band, as wide
-as what another seed changes. Every difference is named.
+the same kind of processor; elsewhere the last bits differ, and with them the networks, as if
+they had another seed. There the headline numbers must lie where those of another training
+would. Every difference is named.
 """
 
 import argparse
+import contextlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -19,16 +22,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
+from scipy.stats import norm
 
 from pipeline import paths
 from pipeline.commands import demo
+from pipeline.core import intervals
 from pipeline.files import formats
 from pipeline.params import loading
 from pipeline.runtime import transaction
+from pipeline.tables import studies
+from pipeline.tables.rows import records, select
 
 Numbers = dict[str, float]  # by dotted names, such as pixels.final.test_loss
+Bands = dict[str, tuple[float, float]]  # the lowest and highest that each may be
 
 # How the paths of results begin that no network decides.
 EXACT = (
@@ -40,9 +49,6 @@ EXACT = (
 LOOSE = ("reports/figures", "reports/report.", "dvc.lock")
 # The demo's bands: the spread over SEEDS seeds, but at least LEAST.
 SEEDS, LEAST = 4, 0.001
-# The full graph's bands, by section: what another seed changes. Losses and accuracies of
-# early snapshots differ most (benchmarks/README.md); for the excess see recipes.csv.
-BANDS = {"pixels": 0.03, "rollout": 0.05, "inpainting": 0.05, "meta": 0.003}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,14 +87,79 @@ def judge_graph() -> Iterator[tuple[bool, str]]:
             (clone / paths.TFDS_CACHE.parent).mkdir(exist_ok=True)
             (clone / paths.TFDS_CACHE).symlink_to(paths.TFDS_CACHE.resolve())
         sums, expected = results(clone)
+        with contextlib.chdir(clone):
+            bands = graph_bands()
         changed, found = run_graph(clone)
         git = ["git", "status", "--porcelain", "--untracked-files=all"]
         status = subprocess.check_output(git, cwd=clone, text=True)
     # Git does not have data/, but dvc.lock has its sums.
     files = {path for path, _ in sums.items() ^ changed.items() if path.startswith("data/")}
     files |= {line[3:] for line in status.splitlines()}
-    bands = {name: BANDS[name.split(".")[0]] for name in expected}
     yield from compare(files, expected, found, bands)
+
+
+def graph_bands() -> Bands:
+    """Where each headline number of the current folder's results may be, by its name.
+
+    It is the prediction interval of another training by those of the studies. A number that
+    nobody measured on several trainings (in-painting; the untrained network) gets what
+    another set of as many images would show: as much as is known of its error. The intervals
+    are so wide that all numbers together lie within theirs in at least 95 % of the cases
+    (Bonferroni).
+    """
+    measured = list(_measured())
+    coverage = 1 - (1 - intervals.COVERAGE) / len(measured)
+    bands = {}
+    for name, number, error, values in measured:
+        half = norm.ppf((1 + coverage) / 2) * math.sqrt(2) * error
+        low, high = number - half, number + half
+        if len(values) > 1:
+            half = intervals.student(len(values), coverage)
+            if name.startswith("meta"):
+                # It cannot be negative, so the interval is of its logarithm. The sequences of
+                # the studies are others.
+                other = intervals.predict(np.log(values.to_numpy()), error / number)
+                low, high = np.exp(other.mean + np.array([-half, half]) * other.deviation)
+            else:
+                other = intervals.predict(values.to_numpy())
+                low, high = other.mean + np.array([-half, half]) * other.deviation
+        bands[name] = float(low), float(high)
+    return bands
+
+
+def _measured() -> Iterator[tuple[str, float, float, pd.Series]]:
+    """Name, value, standard error, and the values of other trainings of each headline number."""
+    params = loading.load()
+    trainings = studies.read_trainings(params.data.source)
+    for row in records(formats.read_table(paths.SNAPSHOT_SCORES)):
+        where = {"snapshot": row.snapshot, "strategy": "teacher_forced", "horizon": 0}
+        own = select(trainings, **where)
+        for name, values in (("loss", own.cross_entropy), ("accuracy", own.accuracy)):
+            number, error = getattr(row, f"test_{name}"), getattr(row, f"test_{name}_se")
+            yield f"pixels.{row.snapshot}.test_{name}", number, error, values
+    where = {"predictor": "final", "strategy": "argmax"}
+    for row in records(formats.read_table(paths.HORIZONS), **where):
+        own = select(trainings, snapshot="final", strategy="argmax", horizon=row.horizon)
+        for name in ("accuracy", "cross_entropy"):
+            number, error = getattr(row, name), getattr(row, f"{name}_se")
+            yield f"rollout.{row.horizon}_ahead.{name}", number, error, own[name]
+    none = pd.Series(dtype=float)
+    where = {"snapshot": "final", "method": "exact", "masks": "uniform"}
+    for row in records(formats.read_table(paths.INPAINTING_SCORES), **where):
+        share, start = row.fill_accuracy, f"inpainting.{row.task}"
+        yield f"{start}.fill_accuracy", share, math.sqrt(share * (1 - share) / row.images), none
+        yield f"{start}.nats", row.nats, row.nats_se, none
+    networks = studies.read(params.meta.models)["networks"]
+    for row in records(formats.read_table(paths.COMPARISON), own_prior=1):
+        # Both estimate KL(exact || network), of which the studies have the expectation.
+        for name in ("excess", "kl"):
+            number, error = getattr(row, name), getattr(row, f"{name}_se")
+            yield (
+                f"meta.{row.model}.{name}",
+                number,
+                error,
+                select(networks, model=row.model).excess,
+            )
 
 
 def judge_demo() -> Iterator[tuple[bool, str]]:
@@ -96,7 +167,9 @@ def judge_demo() -> Iterator[tuple[bool, str]]:
     expected = json.loads(paths.DEMO.read_text(encoding="utf-8"))
     sums, found = run_demo()
     files = {path for path, _ in expected["sums"].items() ^ sums.items()}
-    yield from compare(files, expected["metrics"], found, expected["bands"])
+    metrics, bands = expected["metrics"], expected["bands"]
+    around = {name: (one - bands[name], one + bands[name]) for name, one in metrics.items()}
+    yield from compare(files, metrics, found, around)
 
 
 def record_demo() -> None:
@@ -110,25 +183,26 @@ def record_demo() -> None:
 
 
 def compare(
-    files: set[str], expected: Numbers, found: Numbers, bands: Numbers
+    files: set[str], expected: Numbers, found: Numbers, bands: Bands
 ) -> Iterator[tuple[bool, str]]:
     """Whether it is a failure, and a text, for each difference of two runs.
 
-    `files` differ in their bytes, or one of the runs lacks them. `bands` say how far each
-    headline number may be off.
+    `files` differ in their bytes, or one of the runs lacks them. `bands` say where each
+    headline number may be.
     """
-    numbers = pd.DataFrame({"one": expected, "other": found, "band": bands})
-    changed = numbers[numbers.one != numbers.other].fillna({"band": 0})
+    numbers = pd.DataFrame({"one": expected, "other": found})
+    changed = numbers[numbers.one != numbers.other]
     # With equal numbers the processor is of the same kind, and all bytes must be equal.
     exact = EXACT if len(changed) else ("",)
     for path in sorted(files):
         failed = path.startswith(exact) and not path.startswith(LOOSE)
         yield failed, f"{path}: differs" + failed * ", but must be the same"
-    for name, one, other, band in changed.sort_index().itertuples():
+    for name, one, other in changed.sort_index().itertuples():
+        low, high = bands.get(name, (one, one))
         # Written so that NaN fails, also that of a number which one run lacks.
-        inside = abs(one - other) <= band
-        where = "within" if inside else "beyond"
-        yield not inside, f"{name}: {other:g} instead of {one:g}, {where} the band {band:g}"
+        inside = low <= other <= high
+        band = f"{'within' if inside else 'outside'} the band {low:g} to {high:g}"
+        yield not inside, f"{name}: {other:g} instead of {one:g}, {band}"
 
 
 def run_demo(*changes: dict[str, Any]) -> tuple[dict[str, str], Numbers]:

@@ -22,6 +22,9 @@ RESET = "0.85"
 NETWORK = "#4477aa"
 DASHED: dict[str, Any] = {"color": EXACT, "linestyle": "--", "linewidth": 1}
 RECIPES = {"published": "#ee9944", "tuned": "#aa3377", "converged": "#228833"}
+# Of published numbers.
+VERDICTS = {"inside": "#228833", "outside": "#ee6677", "unattainable": EXACT, "open": "0.6"}
+BAND = "0.88"
 NARROWEST = 6.5  # width of a figure in inches
 
 # Without the user's matplotlibrc, which would change every figure.

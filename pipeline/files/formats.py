@@ -21,7 +21,7 @@ from pipeline.runtime.process import first_line
 TEXT = (
     {"digit", "masks", "method", "predictor", "snapshot", "split", "strategy", "task"}
     | {"model", "position", "prior", "recipe", "schedule", "sequences"}
-    | {"quantity", "unit", "verdict", "baseline", "failure"}
+    | {"quantity", "unit", "verdict", "verdict_first", "written", "block", "baseline", "failure"}
 )
 
 # Columns that may have empty cells, besides standard errors (`*_se`): one value has none.
@@ -46,8 +46,15 @@ EMPTY: dict[Path, tuple[str, ...]] = {
     paths.CONCENTRATION: ("estimate", "kl_left"),
     paths.READOUT: ("r_squared", "r_squared_untrained"),
     paths.RECIPES: ("reaction", "reaction_low", "reaction_high"),
-    # A number that no exact predictor bounds.
-    paths.SCORECARD: ("reachable",),
+    # A number that no exact predictor bounds, or of which there are not several trainings.
+    paths.SCORECARD: (
+        *("mean", "spread", "deviation", "low", "high", "factor", "z", "z_first"),
+        "reachable",
+    ),
+    paths.BLOCKS: ("mean_z", "mean_z_first"),
+    paths.SPREAD: tuple(
+        f"{name}_{end}" for name in ("accuracy", "cross_entropy") for end in ("mean", "low", "high")
+    ),
 }
 
 # DVC would put a damaged file of its cache back in the place of a new one.

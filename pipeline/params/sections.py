@@ -259,13 +259,6 @@ class Studies(Section):
         return pixels
 
 
-class Report(Section):
-    """Section report: differences up to which a published number agrees."""
-
-    accuracy_tolerance: Fraction
-    nats_tolerance: Fraction
-
-
 class Params(Section):
     """All of params.yaml."""
 
@@ -277,7 +270,6 @@ class Params(Section):
     inpainting: Inpainting
     meta: Meta
     studies: Studies
-    report: Report
 
     @field_validator("pixels", "rollout", "inpainting")
     @classmethod

@@ -5,10 +5,10 @@ All tables have a column `repetition`, which numbers the networks.
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, sem, t
+from scipy.stats import norm, sem
 
-# Share of the cases in which an interval covers the mean.
-COVERAGE = 0.95
+from pipeline.core.intervals import COVERAGE, student
+
 # Of the networks' excesses, by the end of a column's name.
 STATISTICS = {"": "mean", "_se": "sem", "_median": "median", "_best": "min", "_worst": "max"}
 
@@ -90,6 +90,24 @@ def mean_regret(regrets: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns).reset_index()
 
 
-def student(seeds: int) -> float:
-    """Half an interval of a mean over networks, in standard errors, by Student's t."""
-    return float(t.ppf((1 + COVERAGE) / 2, seeds - 1))
+def networks(
+    curves: pd.DataFrame, regrets: pd.DataFrame, reset_every: int, count: int
+) -> pd.DataFrame:
+    """Each network by itself, where its training ends, and exact Bayes on the same sequences.
+
+    Returns:
+        repetition, count (of the sequences); per character: excess in nats, accuracy,
+        exact_accuracy; reset_accuracy, of the characters that are resets.
+    """
+    own = regrets.groupby("repetition")
+    resets = regrets[regrets.step % reset_every == 0].groupby("repetition")
+    table = pd.DataFrame(
+        {
+            "count": count,
+            "excess": curves.groupby("repetition").excess_per_character.last(),
+            "accuracy": own.accuracy_network.mean(),
+            "exact_accuracy": own.accuracy_exact.mean(),
+            "reset_accuracy": resets.accuracy_network.mean(),
+        }
+    )
+    return table.reset_index()

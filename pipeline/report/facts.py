@@ -3,10 +3,13 @@
 All else that it says is a cell of a table, which the templates select and word.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from pipeline.tables.published import Claim
 
 # Below this fraction of the gain from counting, an excess is negligible.
 NEGLIGIBLE = 0.01
@@ -31,19 +34,22 @@ def sign(row: Any, quantity: str) -> int:
     return int(np.sign(difference)) if abs(difference) > 2 * error else 0
 
 
-def attainable(table: pd.DataFrame, published: dict[str, float], tolerance: float) -> pd.DataFrame:
+def attainable(table: pd.DataFrame, published: Mapping[str, Claim]) -> pd.DataFrame:
     """Published accuracies, and what exact predictors reach in expectation.
 
     Returns:
-        model, published; exact and known_p, by exact Bayes and by the predictor that knows p;
-        verdict: reached, tolerated, needs_p or impossible.
+        model; exact and known_p, by exact Bayes and by the predictor that knows p; written,
+        the published one; verdict: reached, if it may stand for at most as much, needs_p or
+        impossible.
     """
     found = table.set_index(["model", "predictor"]).accuracy.unstack(sort=False).reset_index()
-    number = found["published"] = found.model.map(published)
-    limits = found.exact, found.exact + tolerance, found.known_p + tolerance
-    verdicts = ["reached", "tolerated", "needs_p"]
-    found["verdict"] = np.select([number <= limit for limit in limits], verdicts, "impossible")
-    return found.dropna(subset="published")
+    found = found[found.model.isin([*published])]
+    claims = [published[model] for model in found.model]
+    least = np.array([claim.least for claim in claims])
+    verdicts = np.select(
+        [least <= found.exact, least <= found.known_p], ["reached", "needs_p"], "impossible"
+    )
+    return found.assign(written=[claim.written for claim in claims], verdict=verdicts)
 
 
 def outcome(row: Any) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipeline.report import facts, published
+from pipeline.report import facts
+from pipeline.tables import published
 from pipeline.tables.rows import cells, group, record, records
 
 # What the tables call by a name that is not plain English.
@@ -40,7 +41,7 @@ def render(template: str, **context: Any) -> str:
         autoescape=False,  # Markdown; `page.html` shows markup as text
     )
     filters: list[Any] = [cells, format_each, join_words, layers, number, percent, pm]
-    filters += [sign, vector, versus, words]
+    filters += [several_trainings, sign, vector, versus, words]
     environment.filters |= {function.__name__: function for function in filters}
     environment.globals |= {"group": group, "record": record, "records": records}
     environment.globals |= {"facts": facts, "figure": figure, "published": published}
@@ -70,6 +71,19 @@ def pm(mean: float, standard_error: float, digits: int = 3, plus: str = "") -> s
 def percent(share: float, standard_error: float = math.nan, digits: int = 2, plus: str = "") -> str:
     """A share as percentage, without its symbol, and its standard error if there is one."""
     return pm(100 * share, 100 * standard_error, digits, plus)
+
+
+def several_trainings(row: Any, quantity: str, digits: int) -> str:
+    """Mean and range over trainings, such as "0.157 (0.147 to 0.173)"; a dash without any.
+
+    One training has no range. A share is in per cent.
+    """
+    scale = 100 if quantity == "accuracy" else 1
+    mean, low, high = (
+        number(scale * getattr(row, f"{quantity}_{end}"), f".{digits}f")
+        for end in ("mean", "low", "high")
+    )
+    return f"{mean} ({low} to {high})" if row.trainings > 1 else mean
 
 
 def sign(row: Any, quantity: str) -> str:

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline import paths
-from pipeline.figures import drawing, inpainting, meta, pixels
+from pipeline.figures import drawing, inpainting, meta, pixels, scorecard
 from pipeline.figures.overview import overview
 from pipeline.files.formats import read_arrays, read_table
 from pipeline.params.sections import MetaModel
@@ -32,6 +32,7 @@ def run(models: Mapping[str, MetaModel]) -> dict[Path, bytes]:
         "inpainting_methods": partial(inpainting.methods, scores),
         "inpainting_reliability": partial(inpainting.reliability, read_table(paths.RELIABILITY)),
         "inpainting_worked": partial(inpainting.worked, fills),
+        "scorecard": partial(scorecard.dots, read_table(paths.SCORECARD)),
         "overview": partial(overview, gallery, fills, predictions, [*models][-1]),
         "meta_curves": partial(meta.curves, curves, read_table(paths.ATTAINABLE)),
         "meta_knowledge": partial(meta.knowledge, knowledge),

@@ -1,4 +1,4 @@
-"""Compare ours with the published numbers, and write the report around the figures."""
+"""Write the report around the figures, and the headline numbers."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -9,7 +9,7 @@ from pipeline.files.fingerprint import fingerprint
 from pipeline.files.formats import read_table
 from pipeline.params import sections
 from pipeline.probes import summaries
-from pipeline.report import page, published, words
+from pipeline.report import page, words
 from pipeline.report.metrics import metrics
 from pipeline.runtime import versions
 from pipeline.tables import studies
@@ -39,18 +39,20 @@ TABLES = (
     paths.CONCENTRATION,
     paths.MATRIX,
     paths.UNSEEN,
+    paths.SCORECARD,
+    paths.BLOCKS,
+    paths.SPREAD,
 )
 # Packages that decide bytes of the report alone, or run it.
 PACKAGES = ("matplotlib", "dvc")
 
 
 def run(params: sections.Params) -> dict[Path, Any]:
-    """Scorecard, metrics, and the report as Markdown and HTML."""
+    """Metrics, and the report as Markdown and HTML."""
     models = params.meta.models
     tables = {path.stem: read_table(path) for path in TABLES} | studies.read(models)
     curves = {name: read_table(paths.meta_curves(name)) for name in models}
     tables["generalisation"] = as_written(summaries.generalisation(tables["history"], curves))
-    tables["scorecard"] = as_written(published.scorecard(tables, params.report))
     text = words.render(
         "report.md.jinja",
         params=params,
@@ -60,7 +62,6 @@ def run(params: sections.Params) -> dict[Path, Any]:
         fingerprint=fingerprint(params),
     )
     return {
-        paths.SCORECARD: tables["scorecard"],
         paths.GENERALISATION: tables["generalisation"],
         paths.METRICS: metrics(tables),
         paths.REPORT_MARKDOWN: text,

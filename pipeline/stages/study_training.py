@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import paths
-from pipeline.core import prediction, randomness
+from pipeline.core import prediction, randomness, scores
 from pipeline.meta import excess, networks
 from pipeline.meta.source import KnownP, Source
 from pipeline.params.sections import MetaModel, MetaTraining, Optimiser
@@ -63,8 +63,9 @@ def run(
 
     known = KnownP(p, source.reset_every).log_p_next(sequences)
     regret = excess.regret(log_p, exact, known)
-    # Does the network react faster than exact Bayes?
-    for which, predictor in (("network", predict), ("exact", source.log_p_next)):
+    for which, predictor, own in (("network", predict, log_p), ("exact", source.log_p_next, exact)):
+        regret[f"accuracy_{which}"] = scores.correct(own, sequences).mean(axis=0)
+        # Does the network react faster than exact Bayes?
         regret[f"only_1_{which}"] = excess.p_symbol_1(predictor, source.reset_every, steps)
     return {
         paths.study_curve(name, recipe, repetition): pd.DataFrame(curve),

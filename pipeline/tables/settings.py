@@ -34,8 +34,9 @@ def judge(trainings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Returns:
         READING, of which `at` is "snapshot", or a one-step score: each training is then judged
-        where that score is the published one (`at_published`); snapshot, horizon and quantity; trainings, mean, sd, least and most; published, and z, its distance from the
-        mean in standard deviations of one more training; low and high, its 95 % interval;
+        where that score is the published one (`at_published`); snapshot, horizon, quantity;
+        trainings, mean, sd, least and most; published, and z, its distance from the mean in
+        standard deviations of one more training; low and high, its 95 % interval;
         less_reference, the mean difference from the reference's trainings of the same numbers,
         which began with the same weights and saw the same orders, and its standard error.
     """

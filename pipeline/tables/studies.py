@@ -1,6 +1,7 @@
 """The tables of `make studies`."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,18 +11,43 @@ from pipeline.files import formats
 from pipeline.params.sections import MetaModel
 from pipeline.tables.rows import numbered_columns, select
 
-FILES = (paths.RECIPES, paths.EXCESS, paths.REGRET, paths.MEMORY, paths.MEMORY_SUMMARY)
+FILES = (
+    paths.RECIPES,
+    paths.NETWORKS,
+    paths.EXCESS,
+    paths.REGRET,
+    paths.MEMORY,
+    paths.MEMORY_SUMMARY,
+)
+# Columns of tables without a row, and the types of these values, where nothing was studied.
+ABSENT: dict[str, dict[str, Any]] = {
+    "networks": {"model": "", "repetition": 0, "count": 0, "excess": 0.0}
+    | {"accuracy": 0.0, "reset_accuracy": 0.0},
+    "trainings": {"training": 0, "snapshot": "", "strategy": "", "horizon": 0, "accuracy": 0.0}
+    | {"accuracy_first": 0.0, "cross_entropy": 0.0, "cross_entropy_first": 0.0},
+}
 
 
 def read(models: Mapping[str, MetaModel]) -> dict[str, pd.DataFrame]:
     """By the names of their files, without the models that they do not cover."""
     if not paths.RECIPES.exists():  # the studies were never run
-        return {path.stem: pd.DataFrame(columns=["model"]) for path in FILES}
+        return {path.stem: _absent(path.stem) for path in FILES}
     tables = {path.stem: formats.read_table(path) for path in FILES}
     known = covered(tables["recipes"], models)
-    for name in ("recipes", "excess", "regret"):
+    for name in ("recipes", "networks", "excess", "regret"):
         tables[name] = tables[name][tables[name].model.isin(known)]
     return tables
+
+
+def read_trainings(source: str) -> pd.DataFrame:
+    """The scores of the pixel network's trainings; no row if the images are not theirs."""
+    if source == "mnist" and paths.TRAININGS.exists():
+        return formats.read_table(paths.TRAININGS)
+    return _absent("trainings")
+
+
+def _absent(name: str) -> pd.DataFrame:
+    return pd.DataFrame([ABSENT.get(name, {"model": ""})])[:0]
 
 
 def covered(recipes: pd.DataFrame, models: Mapping[str, MetaModel]) -> list[str]:

@@ -31,6 +31,8 @@ def params(folder) -> sections.Params:
         regret |= {"difference": number, "cumulative": number * np.arange(3.0)}
         regret |= {"difference_se": 0.01, "cumulative_se": 0.1}
         regret |= {"only_1_network": 0.25, "only_1_exact": 0.125}
+        # At two resets and a symbol between them, with a period of 2.
+        regret |= {"accuracy_network": [1.0, 0.5, 0.3], "accuracy_exact": [1.0, 0.5, 1.0]}
         files[paths.study_regret(*key, repetition)] = pd.DataFrame(regret)
     for prior, period in product(params.studies.memory.priors, (3, 5)):
         rows = {"prior": prior, "reset_every": period, "units": [2, 4]}
@@ -42,7 +44,7 @@ def params(folder) -> sections.Params:
 
 def test_the_tables_are_of_all_runs(params):
     studies.main()
-    recipes, excess, regret, memory, summary = map(formats.read_table, demo.STUDIES)
+    recipes, networks, excess, regret, memory, summary = map(formats.read_table, demo.STUDIES)
     assert list(zip(recipes.model, recipes.recipe)) == KEYS
     # Means over two repetitions.
     assert_allclose(recipes.excess, np.arange(0.5, 12, 2))
@@ -56,6 +58,14 @@ def test_the_tables_are_of_all_runs(params):
     assert (row.peak_rate, row.clip_norm) == (optimiser.peak_rate, optimiser.clip_norm)
     # At the only reset, and at two symbols but for the first.
     assert (row.start, row.regret, row.regret_first) == (0.125, 17, 8.5)
+
+    # Each network of the recipe that the main graph has.
+    assert list(zip(networks.model, networks.repetition)) == list(product(("M1", "M3"), (2, 5)))
+    assert set(networks.recipe) == {"published"}
+    assert set(networks["count"]) == {params.studies.sequences}
+    assert_allclose(networks.accuracy, 0.6)
+    assert_allclose(networks.exact_accuracy, 2.5 / 3, rtol=1e-5)
+    assert_allclose(networks.excess, 0.5)
 
     assert list(zip(excess.model, excess.recipe)) == [key for key in KEYS for _ in range(2)]
     assert list(excess.batch) == [0, 7] * 6

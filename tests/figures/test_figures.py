@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.figures import drawing, inpainting, meta, mosaic, style
+from pipeline.figures import drawing, inpainting, meta, mosaic, scorecard, style
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,6 +79,41 @@ def test_completions_are_in_the_order_of_their_probability():
     assert_array_equal(first.image, truth)
     assert second.image.sum() == 0
     assert pictures[3].title == "p = 1e-04"
+
+
+def edges(panel: Axes, bar: int) -> np.ndarray:
+    """Where a horizontal bar begins and ends."""
+    corners = panel.patches[bar].get_extents().corners()
+    return panel.transData.inverted().transform(corners)[[0, -1], 0]
+
+
+def test_each_published_number_is_a_dot_beside_its_band():
+    card = pd.DataFrame(
+        [
+            ("test loss, snapshot 0", "nats per pixel", "one step", "0.15", -1.0, -1.0, 2.5),
+            ("M1 accuracy", "share of right", "question 3", "over 90 %", 40.0, 40.0, 2.1),
+            ("x, rollout, snapshot 0, 1 ahead", "share of right", "rollouts", "0.8", 0.5, 3.0, 2.5),
+            ("no training", "share of right", "rollouts", "0.8", np.nan, np.nan, np.nan),
+        ],
+        columns=["quantity", "unit", "block", "written", "z", "z_first", "factor"],
+    )
+    card = card.assign(
+        verdict=["inside", "unattainable", "inside", "open"],
+        verdict_first=["inside", "unattainable", "outside", "open"],
+    )
+    nats, shares = scorecard.dots(card).axes
+    (dot,) = nats.lines[1:]  # the first is the zero
+    assert (dot.get_xdata(), dot.get_color()) == ([-1], style.VERDICTS["inside"])
+    assert_allclose(edges(nats, 0), [-2.5, 2.5])
+    far, hollow, dot = shares.lines[1:]
+    assert (far.get_xdata(), far.get_color()) == ([scorecard.FARTHEST], "black")
+    assert (hollow.get_xdata(), hollow.get_markerfacecolor()) == ([3], "white")
+    assert hollow.get_markeredgecolor() == style.VERDICTS["outside"]
+    assert dot.get_xdata() == [0.5]
+    # A lower bound has no lower end.
+    assert_allclose(edges(shares, 0), [shares.get_xlim()[0], 2.1])
+    texts = [text.get_text() for text in shares.texts]
+    assert {"40", "snapshot 0, 1 ahead", "rollouts", "no training"} <= {*texts}
 
 
 def test_processes_draw_what_one_process_draws():

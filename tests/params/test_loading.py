@@ -31,7 +31,7 @@ def test_all_problems_are_listed_at_once():
         "pixels.cell": "rnn",
         "pixels.snapshots": [0, 30, 40],
         "pixels.units.0": "one",
-        "report.nats_tolerance": math.nan,
+        "pixels.learning_rate": math.nan,
         "rollout.images": 10_001,
         "seed": -1,
         "studies.memory.priors.biased.0": -1.0,

@@ -88,7 +88,7 @@ WRONG_LISTS: dict[str, Any] = {
     "an entry negative": [-1],
     "an entry twice": [3, 3],
 }
-ZERO_ALLOWED = ("seed", "threshold", "gate_bias", "long", "accuracy_tolerance", "nats_tolerance")
+ZERO_ALLOWED = ("seed", "threshold", "gate_bias", "long")
 TWICE_ALLOWED = ("pixels.units", "training.units", "dense", "alpha", "biased", "balanced")
 
 

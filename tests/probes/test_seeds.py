@@ -129,3 +129,18 @@ def test_intervals_carry_the_means_of_each_step():
     assert list(table.step) == [0, 1]
     assert_allclose(table.network, [0.3, 0.7], **DOUBLE)
     assert list(table.exact) == [0.25, 0.25]
+
+
+def test_each_network_by_itself():
+    steps = below(
+        pd.DataFrame({"step": range(4), "accuracy_network": own, "accuracy_exact": 0.5})
+        for own in ([1.0, 0.2, 0.4, 0.6], [0.8, 0.1, 0.3, 0.4])
+    )
+    curves = CURVES[CURVES.repetition < 3]
+    # Resets at steps 0 and 2.
+    expected = pd.DataFrame(
+        [(1, 50, 3.0, 0.55, 0.5, 0.7), (2, 50, 1.0, 0.4, 0.5, 0.55)],
+        columns=["repetition", "count", "excess", "accuracy", "exact_accuracy", "reset_accuracy"],
+    )
+    found = seeds.networks(curves, steps, reset_every=2, count=50)
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-12)

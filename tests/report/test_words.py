@@ -12,6 +12,13 @@ NAN = math.nan
 ROWS = [SimpleNamespace(gap=0.5, model="M1"), SimpleNamespace(gap=-1, model="M2")]
 
 
+def several(trainings: int, mean: float = 0.5) -> SimpleNamespace:
+    """Scores of some trainings."""
+    accuracy = {"accuracy_mean": 0.812, "accuracy_low": 0.8, "accuracy_high": 0.825}
+    nats = {"nats_mean": mean, "nats_low": 0.4, "nats_high": 0.61}
+    return SimpleNamespace(trainings=trainings, **accuracy, **nats)
+
+
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
@@ -41,6 +48,10 @@ ROWS = [SimpleNamespace(gap=0.5, model="M1"), SimpleNamespace(gap=-1, model="M2"
         (words.join_words(iter(["a", "b", "c"])), "a, b and c"),
         (words.words("training_majority"), "training majority"),
         (words.words("patch_2x2"), "2 x 2 patch"),
+        (words.several_trainings(several(5), "accuracy", 1), "81.2 (80.0 to 82.5)"),
+        (words.several_trainings(several(5), "nats", 2), "0.50 (0.40 to 0.61)"),
+        (words.several_trainings(several(1), "nats", 2), "0.50"),
+        (words.several_trainings(several(0, NAN), "nats", 2), "-"),
         (words.format_each(ROWS, "{0.gap:+.1f} ({0.model})"), ["+0.5 (M1)", "-1.0 (M2)"]),
         (
             words.figure("a", "Few words", "A sentence.", "x.csv", "y.csv"),

@@ -22,20 +22,21 @@ from pipeline.files.fingerprint import fingerprint
 from pipeline.params import loading
 from pipeline.report import page
 from pipeline.runtime import runner
-from pipeline.stages import draw, report
+from pipeline.stages import draw, report, scorecard
 from pipeline.tables import studies
 from tests import tiny
 
 ROOT = Path(__file__).parents[2]
 # Of a model each, or with a column for each symbol.
 DRAWN = (paths.KNOWLEDGE, paths.LEAKS, paths.HIDDEN_STATES, paths.SIMPLEX)
-TABLES = (*report.TABLES, *DRAWN)
+JUDGED = [path.name for path in (paths.SCORECARD, paths.BLOCKS, paths.SPREAD)]
+TABLES = [path for path in (*report.TABLES, *DRAWN) if path.name not in JUDGED]
 MODELS = ["M1", "M2", "M3", "M4"]
 
 
 def run() -> str:
     """The report on what is in the current folder."""
-    for stage in (draw, report):
+    for stage in (scorecard, draw, report):
         runner.run(stage, {}, loading.load(), formats.encode, time.monotonic())
     text = paths.REPORT_MARKDOWN.read_text()
     assert not re.search(r"\b(nan|inf|None|training_majority|2x2)\b", text)
@@ -52,7 +53,7 @@ def linked(markdown: Path) -> set[Path]:
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[None]:
     """A folder with what the two stages read, as committed; to be changed."""
-    made = shutil.ignore_patterns("figures", "report.*", "scorecard.csv", "metrics.json")
+    made = shutil.ignore_patterns("figures", "report.*", "metrics.json", *map(str, JUDGED))
     shutil.copytree(ROOT / "reports", tmp_path / "reports", ignore=made)
     shutil.copy(ROOT / loading.FILE, tmp_path)
     with contextlib.chdir(tmp_path):
@@ -106,8 +107,14 @@ def test_the_report_on_the_committed_tables(other):
     for row in formats.read_table(paths.GENERALISATION).iloc[1:].itertuples():
         assert f"{row.gap:+.5f} ({row.model})" in text
     card = formats.read_table(paths.SCORECARD)
-    for verdict, words in (("agrees", "agree,"), ("unattainable", "are not attainable")):
-        assert f" {sum(card.verdict == verdict)} {words}" in text
+    for verdict in ("inside", "outside", "unattainable"):
+        assert re.search(rf" {sum(card.verdict == verdict)}( are)? {verdict}\b", text)
+    assert all(f"| {row.quantity} | {row.written} |" in text for row in card.itertuples())
+    spread = formats.read_table(paths.SPREAD)
+    one = spread[(spread.snapshot == "0") & (spread.horizon == 0)].iloc[0]
+    assert one.trainings > 2
+    loss = [f"{one[f'cross_entropy_{end}']:.4f}" for end in ("mean", "low", "high")]
+    assert "{} ({} to {})".format(*loss) in text
 
     assert list(card)[:5] == ["quantity", "published", "ours", "difference", "verdict"]
     # Written with six digits, and the metrics with six decimals.
@@ -222,6 +229,8 @@ def test_a_report_on_other_images_says_so(other, undrawn):
     change_params({"rollout": few, "inpainting": fills, "data": data, "pixels": curves})
     text = run()
     assert "**The published numbers are for MNIST, ours for other images.**" in text
+    # The trainings of the studies are of MNIST.
+    assert set(formats.read_table(paths.SPREAD).trainings) == {0}
     assert "the digits that scikit-learn bundles" in text
 
 
@@ -229,5 +238,6 @@ def test_a_report_on_other_images_says_so(other, undrawn):
 def test_missing_inputs_are_named(other, missing):
     shutil.copytree(ROOT / paths.FIGURES, paths.FIGURES)
     missing.unlink()
+    runner.run(scorecard, {}, loading.load(), formats.encode, time.monotonic())
     with pytest.raises(FileNotFoundError, match=str(missing)):
         report.run(loading.load())
