@@ -17,6 +17,7 @@ from tests.tiny import ROOT
 
 PIXELS = {"binarise", "context", "rollout", "inpaint"}
 BAYES = {"compare_bayes", "probe_knowledge", "probe_shifted"}
+TRAINED_ON_IMAGES = {"train_pixels", "study_pixels"}
 TRAINED_ON_SEQUENCES = {"train_meta", "study_training", "study_memory"}
 WRITTEN = {"scorecard", "draw", "report"}
 ALL = {"train_pixels"} | WRITTEN | PIXELS | BAYES | TRAINED_ON_SEQUENCES

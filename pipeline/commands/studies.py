@@ -1,4 +1,4 @@
-"""Write the studies' tables of reports/meta, from the files of their runs.
+"""Write the studies' tables of reports/, from the files of their runs.
 
 `make studies` runs studies/dvc.yaml and then this command. Its tables are not outputs of
 DVC: as such they would join the two graphs, and `dvc repro` would run the studies.
@@ -17,6 +17,7 @@ from pipeline.params.sections import REFERENCE, Params
 from pipeline.probes import bounds, seeds, summaries
 from pipeline.probes.tables import stack
 from pipeline.runtime import transaction
+from pipeline.tables import settings
 
 # Of the trainings of the pixel network.
 FIRST_COLUMNS = ["training", "snapshot", "strategy", "horizon", "accuracy", "cross_entropy"]
@@ -64,8 +65,11 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
     memory = pd.concat([_read(paths.study_memory(*run)) for run in runs], ignore_index=True)
     by_recipe = pd.DataFrame(recipes)
     trainings = {name: _trainings(name) for name in studies.pixels}
+    judged = settings.judge(trainings)
     return {
         paths.TRAININGS: trainings[REFERENCE],
+        paths.SETTINGS: judged,
+        paths.READINGS: settings.readings(judged),
         paths.RECIPES: by_recipe,
         paths.NETWORKS: stack(networks, "model", "recipe"),
         paths.EXCESS: stack(excess, "model", "recipe"),
@@ -75,12 +79,12 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
     }
 
 
-def _trainings(settings: str) -> pd.DataFrame:
+def _trainings(name: str) -> pd.DataFrame:
     """All trainings of the pixel network with these settings that there are."""
-    files = paths.STUDY_PIXELS.glob(f"{settings}-*.csv")
+    files = paths.STUDY_PIXELS.glob(f"{name}-*.csv")
     found = {int(path.stem.rpartition("-")[2]): path for path in files}
     if not found:
-        raise ValueError(f"{paths.study_pixels(settings, 1)}: not found; run `make studies`")
+        raise ValueError(f"{paths.study_pixels(name, 1)}: not found; run `make studies`")
     table = stack(
         {number: formats.read_table(found[number]) for number in sorted(found)}, "training"
     )

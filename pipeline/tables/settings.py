@@ -5,7 +5,8 @@ continued the images, and which images. Under each, a published number is compar
 one more training of that kind would fall.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from pipeline.params.sections import REFERENCE
 from pipeline.tables import published
 from pipeline.tables.rows import select
 
-READING = ["settings", "at", "strategy", "images"]
-# Names of the column that has a quantity of these images.
-IMAGES = {"all": "{}", "first": "{}_first"}
+READING = ["settings", "at", "strategy", "shown"]
+KEY = ["snapshot", "strategy", "horizon"]
 SCORES = ("accuracy", "cross_entropy")
+# Names of the column that has a score: of all images, or of the first ones.
+SHOWN = {"all": "{}", "first": "{}_first"}
 ONE_STEP: dict[str, Any] = {"strategy": "teacher_forced", "horizon": 0}
 # Strategies that a published rollout may have had.
 ROLLOUTS = ("argmax", "argmax_clipped_0.001", "argmax_clipped_0.01", "sample", "marginal")
@@ -33,25 +35,51 @@ def judge(trainings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             stage study_pixels writes them.
 
     Returns:
-        READING, of which `at` is "snapshot", or a one-step score: each training is then judged
-        where that score is the published one (`at_published`); snapshot, horizon, quantity;
-        trainings, mean, sd, least and most; published, and z, its distance from the mean in
-        standard deviations of one more training; low and high, its 95 % interval;
-        less_reference, the mean difference from the reference's trainings of the same numbers,
-        which began with the same weights and saw the same orders, and its standard error.
+        READING and KEY, where `at` is what stands for a published snapshot: ours ("snapshot"),
+        that of the pass before ("before"), or the place where a one-step score is the
+        published one (its name); quantity; trainings, mean, sd, least and most; published,
+        and z, its distance from the mean in standard deviations of one more training; low and
+        high, its 95 % interval; inside, whether it is in there; less_reference, the mean
+        difference from the reference's trainings of the same numbers, which began with the
+        same weights and saw the same orders, and its standard error.
     """
-    rows, reference = [], trainings[REFERENCE]
+    places: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+        "snapshot": lambda own: own,
+        "before": before,
+        **{score: partial(at_published, score=score) for score in SCORES},
+    }
+    rows = []
     for settings, table in trainings.items():
-        for at in ("snapshot", *SCORES):
-            own, others = (
-                at_published(some, at) if at in SCORES else some for some in (table, reference)
-            )
+        # Of other settings, the first place, strategy and images.
+        for at in ["snapshot"] if settings != REFERENCE else places:
+            own, reference = (places[at](_judged(one)) for one in (table, trainings[REFERENCE]))
             key = {"settings": settings, "at": at}
-            rows += [key | row for row in _judge(own, others)]
-    return pd.DataFrame(rows)
+            rows += [key | row for row in _judge(own, reference)]
+    table = pd.DataFrame(rows)
+    main = table.strategy.isin([ONE_STEP["strategy"], ROLLOUTS[0]]) & (table.shown == "all")
+    return table[main | (table.settings == REFERENCE)].reset_index(drop=True)
 
 
-def at_published(trainings: pd.DataFrame, quantity: str) -> pd.DataFrame:
+def readings(judged: pd.DataFrame) -> pd.DataFrame:
+    """How many published numbers each reading holds.
+
+    Returns:
+        READING; numbers, all that more than one training can judge; inside, those within
+        the 95 % interval of one more training; rms_z, the root of the mean z^2.
+    """
+    groups = judged.dropna(subset="z").assign(z=judged.z**2).groupby(READING, sort=False)
+    table = groups.agg(numbers=("z", "size"), inside=("inside", "sum"), rms_z=("z", "mean"))
+    return table.assign(rms_z=np.sqrt(table.rms_z)).reset_index()
+
+
+def before(trainings: pd.DataFrame) -> pd.DataFrame:
+    """The snapshots of the pass before, under the names of the published ones."""
+    names = {f"{int(name) - 1}": name for name in published.SNAPSHOTS}
+    renamed = trainings.assign(snapshot=trainings.snapshot.map(names))
+    return renamed.dropna(subset="snapshot")
+
+
+def at_published(trainings: pd.DataFrame, score: str) -> pd.DataFrame:
     """The scores of each training where a one-step score of its is a published one.
 
     Linear in that score between the two snapshots around it; a training that did not come
@@ -59,59 +87,62 @@ def at_published(trainings: pd.DataFrame, quantity: str) -> pd.DataFrame:
 
     Args:
         trainings: as for `judge`.
-        quantity: accuracy or cross_entropy, of the whole test images.
+        score: accuracy or cross_entropy, of the whole test images.
 
     Returns:
         The same columns, with the name of the published snapshot.
     """
-    names = {_claims(name, **ONE_STEP)[quantity].number: name for name in published.SNAPSHOTS}
-    one_step = select(trainings, **ONE_STEP).set_index(["training", "batches"])
-    scored = trainings.drop(columns="snapshot").join(
-        one_step[quantity].rename("there"), on=["training", "batches"]
-    )
+    names = {_claims(name, **ONE_STEP)[score].number: name for name in published.SNAPSHOTS}
+    # Of snapshots with the same score the last, so that it is one place on the way.
+    one_step = select(trainings, **ONE_STEP).drop_duplicates(["training", score], keep="last")
+    there = one_step.set_index(["training", "batches"])[score].rename("there")
+    scored = trainings.drop(columns="snapshot").join(there, on=there.index.names, how="inner")
     found = []
-    for _, own in scored[_is_judged(scored)].groupby("training"):
+    for _, own in scored[scored.horizon > 0].groupby("training"):
         wide = own.pivot(index="there", columns=["training", "strategy", "horizon"])
-        between = wide.reindex(wide.index.union([*names]))
-        filled = between.interpolate("index", limit_area="inside").loc[[*names]]
-        there = filled.dropna(how="all").rename(index=names).rename_axis("snapshot")
-        found.append(there.stack([1, 2, 3], future_stack=True))
+        between = wide.reindex(wide.index.union([*names])).interpolate("index", limit_area="inside")
+        reached = between.loc[[*names]].dropna(how="all").rename(index=names)
+        found.append(reached.rename_axis("snapshot").stack([1, 2, 3], future_stack=True))
     return pd.concat(found).reset_index()
 
 
-def _is_judged(trainings: pd.DataFrame) -> pd.Series:
-    """Which rows may have a published number."""
-    return trainings.strategy.isin(ROLLOUTS) | (trainings.horizon == 0)
+def _judged(trainings: pd.DataFrame) -> pd.DataFrame:
+    """The rows that may have a published number."""
+    one_step = (trainings.strategy == ONE_STEP["strategy"]) & (trainings.horizon == 0)
+    return trainings[one_step | trainings.strategy.isin(ROLLOUTS)]
 
 
 def _judge(trainings: pd.DataFrame, reference: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    keys = ["snapshot", "strategy", "horizon"]
-    for key, own in trainings[_is_judged(trainings)].groupby(keys, sort=False):
-        others = select(reference, **dict(zip(keys, key)))
-        for quantity, claim in _claims(*key).items():
-            for images, form in IMAGES.items():
-                name = form.format(quantity)
+    for key, own in trainings.groupby(KEY, sort=False):
+        others = select(reference, **dict(zip(KEY, key))).set_index("training")
+        own, rollout = own.set_index("training"), key[2] > 0
+        for score, claim in _claims(*key).items():
+            # A one-step score is of all images on both sides.
+            for shown, form in SHOWN.items() if rollout else [("all", "{}")]:
                 errors = [intervals.rounding_error(claim.half)]
-                if images == "all" and key[2]:
-                    # Of our images, and of as many as the write-up had.
-                    error = own[f"{quantity}_se"].mean()
-                    share = own.images.iloc[0] / published.ROLLOUT_IMAGES
-                    errors += [error, error * np.sqrt(share)]
-                found = intervals.predict(own[name].to_numpy(), *errors)
+                if rollout and shown == "all":
+                    error = own[f"{score}_se"].mean()
+                    errors += [
+                        error,
+                        error * np.sqrt(own.images.iloc[0] / published.ROLLOUT_IMAGES),
+                    ]
+                values = own[form.format(score)]
+                found = intervals.predict(values.to_numpy(), *errors)
                 half = intervals.student(found.trainings) * found.deviation
-                less = own.set_index("training")[name] - others.set_index("training")[name]
-                yield dict(zip(keys, key)) | {
-                    "images": images,
-                    "quantity": quantity,
+                less = values - others[form.format(score)]
+                yield dict(zip(KEY, key)) | {
+                    "shown": shown,
+                    "quantity": score,
                     "trainings": found.trainings,
                     "mean": found.mean,
                     "sd": found.spread,
-                    "least": own[name].min(),
-                    "most": own[name].max(),
+                    "least": values.min(),
+                    "most": values.max(),
                     "published": claim.number,
                     "z": (claim.number - found.mean) / found.deviation,
                     "low": found.mean - half,
                     "high": found.mean + half,
+                    "inside": int(abs(claim.number - found.mean) <= half),
                     "less_reference": less.mean(),
                     "less_reference_se": less.sem(),
                 }
