@@ -36,12 +36,13 @@ def judge(trainings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Returns:
         READING and KEY, where `at` is what stands for a published snapshot: ours ("snapshot"),
-        that of the pass before ("before"), or the place where a one-step score is the
-        published one (its name); quantity; trainings, mean, sd, least and most; published,
-        and z, its distance from the mean in standard deviations of one more training; low and
-        high, its 95 % interval; inside, whether it is in there; less_reference, the mean
-        difference from the reference's trainings of the same numbers, which began with the
-        same weights and saw the same orders, and its standard error.
+        that of the pass before ("before", of the last alone), or the place where a one-step
+        score is the published one (its name); quantity; trainings, mean, sd, least and most;
+        as_good, how many trainings are as good as the published number, rounded as it is, or
+        better; published, and z, its distance from the mean in standard deviations of one more
+        training; low and high, its 95 % interval; inside, whether it is in there;
+        less_reference, the mean difference from the reference's trainings of the same numbers,
+        which began with the same weights and saw the same orders, and its standard error.
     """
     places: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
         "snapshot": lambda own: own,
@@ -73,10 +74,12 @@ def readings(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def before(trainings: pd.DataFrame) -> pd.DataFrame:
-    """The snapshots of the pass before, under the names of the published ones."""
-    names = {f"{int(name) - 1}": name for name in published.SNAPSHOTS}
-    renamed = trainings.assign(snapshot=trainings.snapshot.map(names))
-    return renamed.dropna(subset="snapshot")
+    """The snapshot a pass before the last published one, under the name of that one.
+
+    The write-up's "5 epochs" may be five passes instead of six.
+    """
+    last = max(published.SNAPSHOTS, key=int)
+    return select(trainings, snapshot=f"{int(last) - 1}").assign(snapshot=last)
 
 
 def at_published(trainings: pd.DataFrame, score: str) -> pd.DataFrame:
@@ -121,14 +124,13 @@ def _judge(trainings: pd.DataFrame, reference: pd.DataFrame) -> Iterator[dict[st
             for shown, form in SHOWN.items() if rollout else [("all", "{}")]:
                 errors = [intervals.rounding_error(claim.half)]
                 if rollout and shown == "all":
-                    error = own[f"{score}_se"].mean()
-                    errors += [
-                        error,
-                        error * np.sqrt(own.images.iloc[0] / published.ROLLOUT_IMAGES),
-                    ]
+                    ours = own[f"{score}_se"].mean()
+                    theirs = ours * np.sqrt(own.images.iloc[0] / published.ROLLOUT_IMAGES)
+                    errors += [ours, theirs]
                 values = own[form.format(score)]
-                found = intervals.predict(values.to_numpy(), *errors)
+                found = intervals.predict(values.to_numpy(float), *errors)
                 half = intervals.student(found.trainings) * found.deviation
+                sign = 1 if score == "cross_entropy" else -1
                 less = values - others[form.format(score)]
                 yield dict(zip(KEY, key)) | {
                     "shown": shown,
@@ -138,6 +140,7 @@ def _judge(trainings: pd.DataFrame, reference: pd.DataFrame) -> Iterator[dict[st
                     "sd": found.spread,
                     "least": values.min(),
                     "most": values.max(),
+                    "as_good": int((sign * (values - claim.number) <= claim.half).sum()),
                     "published": claim.number,
                     "z": (claim.number - found.mean) / found.deviation,
                     "low": found.mean - half,

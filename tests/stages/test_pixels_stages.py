@@ -132,7 +132,9 @@ def test_rollout(inside):
     assert (row.images, row.subset) == (8, 4)
     assert_allclose(row.accuracy, cells["accuracy"]["final", "argmax", tiny.UNKNOWN], rtol=SIX)
     # sqrt(1/4 - 1/8) by the standard error of eight, sqrt(1/8).
-    assert_allclose(row.accuracy_sd, cells["accuracy_se"]["final", "argmax", tiny.UNKNOWN], rtol=SIX)
+    assert_allclose(
+        row.accuracy_sd, cells["accuracy_se"]["final", "argmax", tiny.UNKNOWN], rtol=SIX
+    )
     by_hand = (row.accuracy_first - row.accuracy) / row.accuracy_sd
     assert_allclose(row.accuracy_z, by_hand, rtol=1e-3)
     wrong = formats.read_table(paths.FAILURES).groupby("predictor")["count"].sum()

@@ -76,10 +76,27 @@ def test_at_a_published_loss(judged):
     assert_allclose(cell(judged, at="accuracy")["mean"], 4 * 2 * (1 - 0.9377))
 
 
-def test_a_pass_before(judged):
-    row = cell(judged, at="before", snapshot="1", strategy="teacher_forced", horizon=0)
-    assert (row["mean"], row.published) == (0.14, 0.12)
-    assert "0" not in set(judged[judged["at"] == "before"].snapshot)
+def test_a_pass_before():
+    table = trainings(3.5, 4.0)
+    judged = settings.judge({"reference": table.replace({"snapshot": {"1": "4"}})})
+    row = cell(judged, at="before", snapshot="5", strategy="teacher_forced", horizon=0)
+    assert (row["mean"], row.published) == (0.11, 0.10)
+    assert set(judged[judged["at"] == "before"].snapshot) == {"5"}
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"), [((0.1, 0.1549, 0.1551), 2), ((0.2, 0.3), 0), ((0.1499, 0.1), 2)]
+)
+def test_how_many_are_as_good(losses, expected):
+    """Published is 0.15: anything up to 0.155."""
+    table = pd.concat([trainings(1).assign(training=n) for n, _ in enumerate(losses)])
+    one_step = (table.strategy == "teacher_forced") & (table.horizon == 0)
+    table.loc[one_step & (table.snapshot == "0"), "cross_entropy"] = losses
+    judged = settings.judge({"reference": table})
+    assert cell(judged, strategy="teacher_forced", horizon=0).as_good == expected
+    # 0.93 each, less than 0.9377.
+    where = {"strategy": "teacher_forced", "horizon": 0, "quantity": "accuracy"}
+    assert cell(judged, **where).as_good == 0
 
 
 def test_other_settings_are_compared_with_the_reference_pairwise(judged):
