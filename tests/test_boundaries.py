@@ -19,7 +19,7 @@ PIXELS = {"binarise", "context", "rollout", "inpaint"}
 BAYES = {"compare_bayes", "probe_knowledge", "probe_shifted"}
 TRAINED_ON_SEQUENCES = {"train_meta", "study_training", "study_memory"}
 WRITTEN = {"scorecard", "draw", "report"}
-ALL = {"train_pixels"} | WRITTEN | PIXELS | BAYES | TRAINED_ON_SEQUENCES
+ALL = {"train_pixels", "study_pixels"} | WRITTEN | PIXELS | BAYES | TRAINED_ON_SEQUENCES
 
 PROJECT = ("dvc.yaml", "studies/dvc.yaml", ".dvcignore", "numerics.lock", "params.yaml")
 # Files that change no byte of a result.
@@ -27,7 +27,7 @@ TOOLS = ("__main__", "paths", "commands/demo", "params/loading", "runtime/proces
 # What an edit of a file concerns, by the dependency that has it.
 EDITS = {
     "pipeline/core": ("core/scores.py", ALL - {"draw"}),
-    "pipeline/pixels": ("pixels/masks.py", PIXELS | {"draw", "report"}),
+    "pipeline/pixels": ("pixels/masks.py", PIXELS | {"study_pixels", "draw", "report"}),
     "pipeline/meta": ("meta/source.py", TRAINED_ON_SEQUENCES | BAYES | {"report"}),
     "pipeline/probes": ("probes/bounds.py", BAYES | {"report"}),
     "pipeline/figures": ("figures/style.py", {"draw", "report"}),
@@ -126,4 +126,4 @@ def test_the_branches_that_make_runs_side_by_side_share_no_stage(project):
         pixels, meta = map(needed, re.findall(r"--wait-for-lock repro (.+)", makefile))
         assert not pixels & meta
         assert pixels | meta | WRITTEN == needed("report")
-        assert ALL - needed("report") == {"study_training", "study_memory"}
+        assert ALL - needed("report") == {"study_pixels", "study_training", "study_memory"}

@@ -19,6 +19,7 @@ from pipeline.files import fingerprint, formats
 from pipeline.params import loading, sections
 from pipeline.runtime import transaction
 from pipeline.runtime.checkpoints import TOOLS
+from pipeline.tables import studies as tables
 from tests import tiny
 from tests.tiny import ROOT
 
@@ -27,7 +28,7 @@ GRAPH = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")
 STUDIES = YAML(typ="safe", pure=True).load(ROOT / "studies" / "dvc.yaml")["stages"]
 # A stage that is repeated over a list has its content under `do`.
 MAIN = {name: stage.get("do", stage) for name, stage in GRAPH["stages"].items()}
-STAGES = MAIN | STUDIES
+STAGES = MAIN | {name: stage.get("do", stage) for name, stage in STUDIES.items()}
 IMPORTS = grimp.build_graph("pipeline")
 MODULES = {stage: import_module(f"pipeline.stages.{stage}") for stage in STAGES}
 
@@ -37,7 +38,8 @@ each_stage = pytest.mark.parametrize("stage", STAGES)
 def keys(stage: str) -> dict[str, str]:
     """How dvc.yaml writes each key of a stage, in the order in which DVC gives them."""
     written = ["${item}"] * (stage == "train_meta")
-    written += [f"${{item.{name}}}" for name in STAGES[stage].get("matrix", ())]
+    entries = STUDIES.get(stage, {}).get("foreach", {"": STAGES[stage].get("matrix", ())})
+    written += [f"${{item.{name}}}" for name in next(iter(entries.values()))]
     return dict(zip(getattr(MODULES[stage], "KEYS", {}), written, strict=True))
 
 
@@ -69,7 +71,10 @@ def test_stages_are_repeated_over_what_the_parameters_list():
         "prior": list(PARAMS.studies.memory.priors),
         "reset_every": "${studies.memory.reset_every}",
     }
-    assert {stage["wdir"] for stage in STUDIES.values()} == {".."}
+    runs = STUDIES["study_pixels"]["foreach"]
+    assert [f"{run['settings']}-{run['repetition']}" for run in runs.values()] == list(runs)
+    assert {run["settings"] for run in runs.values()} == PARAMS.studies.pixels.keys()
+    assert {STAGES[stage]["wdir"] for stage in STUDIES} == {".."}
 
 
 @each_stage
@@ -104,7 +109,7 @@ def test_code_dependencies_are_the_stage_and_the_folders_that_it_imports(stage):
 
 
 # One of each stage, in an order in which they can run.
-STUDY_RUNS = ["study_training M1 published 1", "study_memory biased 2"]
+STUDY_RUNS = ["study_training M1 published 1", "study_memory biased 2", "study_pixels reference 1"]
 RUNS = [*tiny.PIXELS, *tiny.META, *STUDY_RUNS, *tiny.WRITTEN]
 
 
@@ -156,7 +161,7 @@ def test_data_dependencies_and_outputs_are_what_is_read_and_written(run, traces)
 def test_the_studies_tables_are_made_of_the_committed_runs(monkeypatch):
     monkeypatch.chdir(ROOT)
     made = {path: formats.encode(path, table) for path, table in studies.collect(PARAMS).items()}
-    assert made == {path: path.read_bytes() for path in demo.STUDIES}
+    assert made == {path: path.read_bytes() for path in (*tables.FILES, *tables.OF_PIXELS)}
 
 
 def test_every_plot_shows_an_output():

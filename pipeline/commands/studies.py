@@ -1,10 +1,9 @@
-"""Write the studies' tables of reports/meta, from the files of their runs.
+"""Write the studies' tables of reports/, from the files of their runs.
 
 `make studies` runs studies/dvc.yaml and then this command. Its tables are not outputs of
 DVC: as such they would join the two graphs, and `dvc repro` would run the studies.
 """
 
-from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from pipeline.params.sections import REFERENCE, Params
 from pipeline.probes import bounds, seeds, summaries
 from pipeline.probes.tables import stack
 from pipeline.runtime import transaction
-from pipeline.tables.rows import select
+from pipeline.tables import settings
 
 # Of the trainings of the pixel network.
 FIRST_COLUMNS = ["training", "snapshot", "strategy", "horizon", "accuracy", "cross_entropy"]
@@ -66,9 +65,11 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
     memory = pd.concat([_read(paths.study_memory(*run)) for run in runs], ignore_index=True)
     by_recipe = pd.DataFrame(recipes)
     trainings = {name: _trainings(name) for name in studies.pixels}
+    judged = settings.judge(trainings)
     return {
         paths.TRAININGS: trainings[REFERENCE],
-        paths.SETTINGS: one_step_by_settings(trainings),
+        paths.SETTINGS: judged,
+        paths.READINGS: settings.readings(judged),
         paths.RECIPES: by_recipe,
         paths.NETWORKS: stack(networks, "model", "recipe"),
         paths.EXCESS: stack(excess, "model", "recipe"),
@@ -78,33 +79,16 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
     }
 
 
-def _trainings(settings: str) -> pd.DataFrame:
+def _trainings(name: str) -> pd.DataFrame:
     """All trainings of the pixel network with these settings that there are."""
-    files = paths.STUDY_PIXELS.glob(f"{settings}-*.csv")
+    files = paths.STUDY_PIXELS.glob(f"{name}-*.csv")
     found = {int(path.stem.rpartition("-")[2]): path for path in files}
     if not found:
-        raise ValueError(f"{paths.study_pixels(settings, 1)}: not found; run `make studies`")
+        raise ValueError(f"{paths.study_pixels(name, 1)}: not found; run `make studies`")
     table = stack(
         {number: formats.read_table(found[number]) for number in sorted(found)}, "training"
     )
     return table[[*FIRST_COLUMNS, *table.columns.difference(FIRST_COLUMNS, sort=False)]]
-
-
-def one_step_by_settings(trainings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The one-step scores on all test images, over the trainings of each settings.
-
-    Returns:
-        settings, snapshot (after a whole epoch, none between), trainings; of accuracy and
-        cross_entropy the mean, and with _low and _high the range.
-    """
-    table = stack(trainings, "settings")
-    table = select(table[table.snapshot.str.isdigit()], strategy="teacher_forced", horizon=0)
-    groups = table.groupby(["settings", "snapshot"], sort=False)
-    columns = {"trainings": groups.size()}
-    for name in ("accuracy", "cross_entropy"):
-        own = groups[name]
-        columns |= {name: own.mean(), f"{name}_low": own.min(), f"{name}_high": own.max()}
-    return pd.DataFrame(columns).reset_index()
 
 
 def _read(path: Path) -> pd.DataFrame:

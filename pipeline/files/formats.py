@@ -22,6 +22,7 @@ TEXT = (
     {"digit", "masks", "method", "predictor", "snapshot", "split", "strategy", "task"}
     | {"model", "position", "prior", "recipe", "schedule", "sequences"}
     | {"quantity", "unit", "verdict", "verdict_first", "written", "block", "baseline", "failure"}
+    | {"settings", "at", "shown"}
 )
 
 # Columns that may have empty cells, besides standard errors (`*_se`): one value has none.
@@ -47,6 +48,10 @@ EMPTY: dict[Path, tuple[str, ...]] = {
     paths.CONCENTRATION: ("estimate", "kl_left"),
     paths.READOUT: ("r_squared", "r_squared_untrained"),
     paths.RECIPES: ("reaction", "reaction_low", "reaction_high"),
+    # With one training; or without one of the same number by the reference.
+    paths.SETTINGS: ("sd", "z", "low", "high", "less_reference"),
+    # Where all images have the same score.
+    paths.SUBSETS: ("accuracy_z", "cross_entropy_z"),
     # A number that no exact predictor bounds, or of which there are not several trainings.
     paths.SCORECARD: (
         *("mean", "spread", "deviation", "low", "high", "factor", "z", "z_first"),

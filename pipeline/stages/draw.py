@@ -12,10 +12,10 @@ from pipeline.params.sections import MetaModel
 from pipeline.tables import studies
 from pipeline.tables.rows import numbered_columns, select
 
-READS = ("meta.models",)
+READS = ("data.source", "meta.models")
 
 
-def run(models: Mapping[str, MetaModel]) -> dict[Path, bytes]:
+def run(source: str, models: Mapping[str, MetaModel]) -> dict[Path, bytes]:
     """A PNG file for each figure."""
     scores, knowledge = read_table(paths.INPAINTING_SCORES), read_table(paths.KNOWLEDGE)
     gallery, fills = read_arrays(paths.ROLLOUT_GALLERY), read_arrays(paths.INPAINTING_GALLERY)
@@ -43,6 +43,8 @@ def run(models: Mapping[str, MetaModel]) -> dict[Path, bytes]:
     }
     for task in inpainting.TASKS:
         figures[f"inpainting_{task}"] = partial(inpainting.gallery, fills, task)
+    if len(trainings := studies.read_pixels(source)["trainings"]):
+        figures["score_by_loss"] = partial(pixels.score_by_loss, trainings)
     if len(numbered_columns(simplex, "p")) == 3:  # the simplex of others cannot be drawn
         figures["meta_simplex"] = partial(meta.simplex, simplex)
     if len(studied["recipes"]):

@@ -26,6 +26,7 @@ TABLES = (
     paths.HORIZONS,
     paths.PAIRED_ROLLOUTS,
     paths.DRAWS,
+    paths.SUBSETS,
     paths.FAILURES,
     paths.ROLLOUT_IMAGES,
     paths.INPAINTING_SCORES,
@@ -51,6 +52,7 @@ def run(params: sections.Params) -> dict[Path, Any]:
     """Metrics, and the report as Markdown and HTML."""
     models = params.meta.models
     tables = {path.stem: read_table(path) for path in TABLES} | studies.read(models)
+    tables |= studies.read_pixels(params.data.source)
     curves = {name: read_table(paths.meta_curves(name)) for name in models}
     tables["generalisation"] = as_written(summaries.generalisation(tables["history"], curves))
     text = words.render(

@@ -18,7 +18,7 @@ TABLES = (paths.PIXEL_HISTORY, paths.SNAPSHOT_SCORES, paths.HORIZONS, paths.COMP
 def run(source: str, models: Mapping[str, MetaModel]) -> dict[Path, pd.DataFrame]:
     """The scorecard, what it says by block, and our own numbers with their range."""
     tables = {path.stem: read_table(path) for path in TABLES} | studies.read(models)
-    tables["trainings"] = studies.read_trainings(source)
+    tables |= studies.read_pixels(source)
     numbers = scorecard.numbers(tables)
     card = scorecard.scorecard(numbers)
     return {

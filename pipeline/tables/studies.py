@@ -19,6 +19,8 @@ FILES = (
     paths.MEMORY,
     paths.MEMORY_SUMMARY,
 )
+# The same of the pixel network, whose images may be others now.
+OF_PIXELS = (paths.TRAININGS, paths.SETTINGS, paths.READINGS)
 # Columns of tables without a row, and the types of these values, where nothing was studied.
 ABSENT: dict[str, dict[str, Any]] = {
     "networks": {"model": "", "repetition": 0, "count": 0, "excess": 0.0}
@@ -39,11 +41,11 @@ def read(models: Mapping[str, MetaModel]) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def read_trainings(source: str) -> pd.DataFrame:
-    """The scores of the pixel network's trainings; no row if the images are not theirs."""
+def read_pixels(source: str) -> dict[str, pd.DataFrame]:
+    """What the pixel network's trainings show; no row if the images are not theirs."""
     if source == "mnist" and paths.TRAININGS.exists():
-        return formats.read_table(paths.TRAININGS)
-    return _absent("trainings")
+        return {path.stem: formats.read_table(path) for path in OF_PIXELS}
+    return {path.stem: _absent(path.stem) for path in OF_PIXELS}
 
 
 def _absent(name: str) -> pd.DataFrame:

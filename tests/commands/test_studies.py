@@ -38,6 +38,13 @@ def params(folder) -> sections.Params:
         rows = {"prior": prior, "reset_every": period, "units": [2, 4]}
         rows |= {"excess_per_character": [0.2, 0.1]}
         files[paths.study_memory(prior, period)] = pd.DataFrame(rows)
+    for number, (name, training) in enumerate(product(tiny.SETTINGS, (1, 10, 2)), start=1):
+        rows = {"snapshot": ["batch-9", "0", "1"] * 2, "batches": [9, 20, 40] * 2, "images": 5}
+        rows |= {"strategy": ["teacher_forced"] * 3 + ["argmax"] * 3, "horizon": [0] * 3 + [10] * 3}
+        for score in ("accuracy", "cross_entropy"):
+            values = number + np.arange(6.0)
+            rows |= {score: values, f"{score}_se": 0.1, f"{score}_first": values}
+        files[paths.study_pixels(name, training)] = pd.DataFrame(rows)
     transaction.place({path: formats.encode(path, files[path]) for path in files})
     return params
 
@@ -77,6 +84,26 @@ def test_the_tables_are_of_all_runs(params):
     assert list(memory.units) == [2, 4] * 4
     assert list(zip(summary.prior, summary.reset_every)) == pairs
     assert set(summary.ratio) == {2}
+
+
+def test_the_trainings_are_those_that_there_are(params):
+    studies.main()
+    table = formats.read_table(paths.TRAININGS)
+    first = ["training", "snapshot", "strategy", "horizon", "accuracy", "cross_entropy"]
+    assert list(table)[:6] == first
+    # Of the reference, as numbers in order.
+    assert list(table.training) == [1] * 6 + [2] * 6 + [10] * 6
+    assert list(table.accuracy[:: len(table) // 3]) == [1, 3, 2]
+    judged = formats.read_table(paths.SETTINGS)
+    one_step = judged[(judged.snapshot == "0") & (judged.horizon == 0)]
+    means = one_step.groupby("settings")["mean"].unique().to_dict()
+    assert means == {"reference": [3], "keras_bias_0": [6]}
+    assert set(formats.read_table(paths.READINGS).settings) == {*tiny.SETTINGS}
+    for training in (1, 2, 10):
+        paths.study_pixels("reference", training).unlink()
+    missing = paths.study_pixels("reference", 1)
+    with pytest.raises(ValueError, match=f"^{missing}: not found; run `make studies`$"):
+        studies.main()
 
 
 def test_a_missing_run_is_named_and_nothing_is_written(params):
