@@ -74,6 +74,7 @@ UNSEEN = Path("reports/meta/unseen.csv")
 # The studies: what their runs write, and the tables that the command `studies` makes of it.
 STUDY_TRAINING = Path("studies/training")
 STUDY_MEMORY = Path("studies/memory")
+STUDY_MODELS = Path("models/studies")
 RECIPES = Path("reports/meta/recipes.csv")
 EXCESS = Path("reports/meta/excess.csv")
 REGRET = Path("reports/meta/regret.csv")
@@ -108,6 +109,11 @@ def meta_model(name: str) -> Path:
 def meta_curves(name: str) -> Path:
     """The training curves of a meta-task model."""
     return META_REPORTS / f"curves-{name}.csv"
+
+
+def study_model(name: str, recipe: str, repetition: int) -> Path:
+    """The network of a study, which a recipe trained."""
+    return STUDY_MODELS / f"{name}-{recipe}-{repetition}.keras"
 
 
 def study_curve(name: str, recipe: str, repetition: int) -> Path:

@@ -104,7 +104,7 @@ def test_code_dependencies_are_the_stage_and_the_folders_that_it_imports(stage):
 
 
 # One of each stage, in an order in which they can run.
-STUDY_RUNS = ["study_training M1 published 1", "study_memory biased 2"]
+STUDY_RUNS = ["study_training M1 plain 1", "study_memory biased 2"]
 RUNS = [*tiny.PIXELS, *tiny.META, *STUDY_RUNS, "draw", "report"]
 
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 # In the order of dvc.yaml and studies/dvc.yaml; a stage and its keys.
 PIXELS = ["binarise", "train_pixels", "context", "rollout", "inpaint"]
 META = ["train_meta M1", "train_meta M3", "compare_bayes", "probe_knowledge", "probe_shifted"]
-RECIPES, REPETITIONS = {"published": 5, "tuned": 2, "converged": 3}, [1, 2]
+RECIPES, REPETITIONS = {"plain": 5, "tuned": 2, "converged": 3}, [1, 2]
 UNITS, PERIODS = [2, 3], [2, 3]
 TRAINING = product(["study_training"], ("M1", "M3"), RECIPES, REPETITIONS)
 MEMORY = product(["study_memory"], ("biased", "balanced"), PERIODS)

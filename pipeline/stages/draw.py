@@ -45,7 +45,7 @@ def run(models: Mapping[str, MetaModel]) -> dict[Path, bytes]:
     if len(numbered_columns(simplex, "p")) == 3:  # the simplex of others cannot be drawn
         figures["meta_simplex"] = partial(meta.simplex, simplex)
     if len(studied["recipes"]):
-        shown = select(studied["regret"], recipe="published")
+        shown = select(studied["regret"], recipe="plain")
         figures["meta_regret"] = partial(meta.regret, shown)
         figures["meta_excess"] = partial(meta.excess, studied["excess"])
         figures["meta_memory"] = partial(meta.memory, studied["memory"])
