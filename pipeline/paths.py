@@ -74,12 +74,14 @@ UNSEEN = Path("reports/meta/unseen.csv")
 # The studies: what their runs write, and the tables that the command `studies` makes of it.
 STUDY_TRAINING = Path("studies/training")
 STUDY_MEMORY = Path("studies/memory")
+STUDY_PROBES = Path("studies/probes")
 STUDY_MODELS = Path("models/studies")
 RECIPES = Path("reports/meta/recipes.csv")
 EXCESS = Path("reports/meta/excess.csv")
 REGRET = Path("reports/meta/regret.csv")
 MEMORY = Path("reports/meta/memory.csv")
-MEMORY_SUMMARY = Path("reports/meta/memory_summary.csv")
+REACTIONS = Path("reports/meta/reactions.csv")
+PROBES = Path("reports/meta/probes.csv")
 
 # draw
 FIGURES = Path("reports/figures")
@@ -124,6 +126,11 @@ def study_curve(name: str, recipe: str, repetition: int) -> Path:
 def study_regret(name: str, recipe: str, repetition: int) -> Path:
     """Regret of the trained network at each step."""
     return STUDY_TRAINING / f"{name}-{recipe}-{repetition}-regret.csv"
+
+
+def study_probes(name: str, recipe: str, repetition: int) -> Path:
+    """What the probes find in the network of a study."""
+    return STUDY_PROBES / f"{name}-{recipe}-{repetition}.csv"
 
 
 def study_memory(prior: str, reset_every: int) -> Path:

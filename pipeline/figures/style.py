@@ -21,6 +21,7 @@ CHARACTERS = ("0.35", "#4477aa", "#ee6677", "#228833")
 RESET = "0.85"
 NETWORK = "#4477aa"
 DASHED: dict[str, Any] = {"color": EXACT, "linestyle": "--", "linewidth": 1}
+PUBLISHED = "#aa3377"
 RECIPES = {"plain": "#ee9944", "tuned": "#aa3377", "converged": "#228833"}
 NARROWEST = 6.5  # width of a figure in inches
 

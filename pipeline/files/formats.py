@@ -45,7 +45,12 @@ EMPTY: dict[Path, tuple[str, ...]] = {
     # A period of two characters, in which nothing is ever counted.
     paths.CONCENTRATION: ("estimate", "kl_left"),
     paths.READOUT: ("r_squared", "r_squared_untrained"),
-    paths.RECIPES: ("reaction", "reaction_low", "reaction_high"),
+    paths.RECIPES: tuple(
+        f"{name}{end}" for name in ("level", "reaction") for end in ("", "_low", "_high")
+    ),
+    paths.MEMORY: ("lost",),
+    # A single network has no interval.
+    paths.PROBES: ("low", "high"),
     # A number that no exact predictor bounds.
     paths.SCORECARD: ("reachable",),
 }

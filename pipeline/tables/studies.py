@@ -10,7 +10,14 @@ from pipeline.files import formats
 from pipeline.params.sections import MetaModel
 from pipeline.tables.rows import numbered_columns, select
 
-FILES = (paths.RECIPES, paths.EXCESS, paths.REGRET, paths.MEMORY, paths.MEMORY_SUMMARY)
+FILES = (
+    paths.RECIPES,
+    paths.EXCESS,
+    paths.REGRET,
+    paths.REACTIONS,
+    paths.PROBES,
+    paths.MEMORY,
+)
 
 
 def read(models: Mapping[str, MetaModel]) -> dict[str, pd.DataFrame]:
@@ -19,7 +26,7 @@ def read(models: Mapping[str, MetaModel]) -> dict[str, pd.DataFrame]:
         return {path.stem: pd.DataFrame(columns=["model"]) for path in FILES}
     tables = {path.stem: formats.read_table(path) for path in FILES}
     known = covered(tables["recipes"], models)
-    for name in ("recipes", "excess", "regret"):
+    for name in ("recipes", "excess", "regret", "reactions", "probes"):
         tables[name] = tables[name][tables[name].model.isin(known)]
     return tables
 
