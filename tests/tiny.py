@@ -23,8 +23,9 @@ META = ["train_meta M1", "train_meta M3", "compare_bayes", "probe_knowledge", "p
 RECIPES, REPETITIONS = {"plain": 5, "tuned": 2, "converged": 3}, [1, 2]
 UNITS, PERIODS = [2, 3], [2, 3]
 TRAINING = product(["study_training"], ("M1", "M3"), RECIPES, REPETITIONS)
+PROBES = product(["study_probes"], ("M1", "M3"), ("plain", "converged"), REPETITIONS)
 MEMORY = product(["study_memory"], ("biased", "balanced"), PERIODS)
-STUDIES = [" ".join(map(str, run)) for run in (*TRAINING, *MEMORY)]
+STUDIES = [" ".join(map(str, run)) for run in (*TRAINING, *PROBES, *MEMORY)]
 
 # What a run in seconds takes instead of the committed parameters.
 THREADS, TRAIN, TEST, EPOCHS, UNKNOWN, STEPS = 2, 48, 24, 2, 60, 12

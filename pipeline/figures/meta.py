@@ -70,9 +70,7 @@ def curves(by_name: Tables, attainable: pd.DataFrame) -> Figure:
         if name in META_LEVELS:
             low, high = (factor * share for share in META_LEVELS[name])
             band = {"color": style.PUBLISHED, "alpha": 0.3, "linewidth": 0, "zorder": 0}
-            # Not beyond the panel: "over 90 %" ends nowhere.
-            top = panel.get_ylim()[1] if high == factor else high
-            panel.axhspan(low, max(top, low + 1), label="published", **band)
+            panel.axhspan(low, high, label="published", **band)
         column[0].set_title(name)
         column[1].set_xlabel("mini-batches")
     axes[0, 0].set_ylabel("cross-entropy (nats per character)")
@@ -93,7 +91,7 @@ def sequences(predictions: Arrays, models: Collection[str]) -> Figure:
     Of every model as many steps as the longest period has.
     """
     kinds = {"own": "own prior", "fixed": "fixed p"}
-    layout = {"gap": (0.6, 0.25), "left": 0.8, "bottom": 0.85}
+    layout = {"gap": (0.6, 0.25), "left": 1.05, "bottom": 0.85}
     figure, axes = panels(len(models), 2 * len(kinds), (2.2, 1.35), **layout, sharex="col")
     resets = [np.flatnonzero(predictions[f"{model}-own-characters"] == 0) for model in models]
     longest = max(int(np.diff(at).max(initial=1)) for at in resets)
@@ -104,7 +102,7 @@ def sequences(predictions: Arrays, models: Collection[str]) -> Figure:
         column[-1].set_xlabel("time step")
         whole_numbers(column[-1].xaxis)
     for panel, (kind, what) in zip(axes[:, 0], product(kinds.values(), ("p", "difference"))):
-        panel.set_ylabel(f"{kind}\n{what}")
+        panel.set_ylabel(f"{what}\n{kind}")
     style.legend_below(figure, 4)
     return figure
 
@@ -159,7 +157,9 @@ def excess(points: pd.DataFrame) -> Figure:
 
 def regret(steps: pd.DataFrame) -> Figure:
     """Regret at each step; network less exact predictor, at each step and cumulative."""
-    figure, axes, models = panels_by(steps, (2.4, 2.3), 3, left=1.05, gap=(0.65, 0.15), sharex=True)
+    figure, axes, models = panels_by(
+        steps, (2.4, 2.3), 3, left=1.05, bottom=0.9, gap=(0.65, 0.15), sharex=True
+    )
     for column, own in models:
         # At a reset exact Bayes has no regret, and the network little: a gap in the line.
         at_symbol = np.where(own.exact > 0, 1.0, np.nan)
@@ -176,7 +176,7 @@ def regret(steps: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylabel("regret against p\n(nats per symbol)")
     axes[1, 0].set_ylabel("network less exact\n(nats per symbol)")
     axes[2, 0].set_ylabel("network less exact,\ncumulative (nats)")
-    axes[0, -1].legend()
+    style.legend_below(figure, 2)
     return figure
 
 
@@ -207,7 +207,7 @@ def _kl_by_counts(states: pd.DataFrame) -> np.ndarray:
 
 def leaks(table: pd.DataFrame) -> Figure:
     """How far a network is off right after a reset, by the count of symbol 1 before it."""
-    figure, axes, columns = panels_by(table, (2.35, 2.3), left=0.95, gap=(0.65, 0), bottom=0.9)
+    figure, axes, columns = panels_by(table, (2.3, 2.3), left=1.1, gap=(0.7, 0), bottom=0.9)
     colours = symbol_colours(len(numbered_columns(table, "previous")))
     for (panel,), own in columns:
         for k, colour in enumerate(colours, start=1):
@@ -262,7 +262,7 @@ def simplex(table: pd.DataFrame) -> Figure:
 
 def reactions(after: pd.DataFrame) -> Figure:
     """Network less exact after nothing but symbol 1: who reacts faster? A line each."""
-    layout = {"left": 0.95, "bottom": 0.9, "gap": (0.6, 0)}
+    layout = {"left": 1.1, "bottom": 0.9, "gap": (0.7, 0)}
     figure, axes, columns = panels_by(after, (2.4, 2.4), **layout)
     for (panel,), own in columns:
         for recipe in ("plain", "converged"):

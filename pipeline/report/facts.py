@@ -50,4 +50,4 @@ def outcome(row: Any) -> str:
     """What a network of recipes.csv has learned: "prior", "exact" or "nearly"."""
     if row.gain <= 0:
         return "prior"  # counting is worth nothing
-    return "exact" if row.excess < NEGLIGIBLE * row.gain else "nearly"
+    return "exact" if row.excess_high < NEGLIGIBLE * row.gain else "nearly"

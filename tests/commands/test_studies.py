@@ -32,9 +32,13 @@ def params(folder) -> sections.Params:
         regret |= {"difference_se": 0.01, "cumulative_se": 0.1}
         regret |= {"only_1_network": 0.25, "only_1_exact": 0.125}
         files[paths.study_regret(*key, repetition)] = pd.DataFrame(regret)
+        if key[1] == "converged" and repetition == 5:  # the only networks that are kept
+            transaction.place({paths.study_model(*key, repetition): b""})
+            found = {"sequences": ["every state"], "quantity": ["kl"], "value": [number]}
+            files[paths.study_probes(*key, repetition)] = pd.DataFrame(found)
     for prior, period in product(params.studies.memory.priors, (3, 5)):
         rows = {"prior": prior, "reset_every": period, "units": [2, 4]}
-        rows |= {"excess_per_character": [0.2, 0.1]}
+        rows |= {"excess": [0.2, 0.1]}
         files[paths.study_memory(prior, period)] = pd.DataFrame(rows)
     transaction.place({path: formats.encode(path, files[path]) for path in files})
     return params
@@ -42,7 +46,7 @@ def params(folder) -> sections.Params:
 
 def test_the_tables_are_of_all_runs(params):
     studies.main()
-    recipes, excess, regret, memory, summary = map(formats.read_table, demo.STUDIES)
+    recipes, excess, regret, reactions, probes, memory = map(formats.read_table, demo.STUDIES)
     assert list(zip(recipes.model, recipes.recipe)) == KEYS
     # Means over two repetitions.
     assert_allclose(recipes.excess, np.arange(0.5, 12, 2))
@@ -65,13 +69,23 @@ def test_the_tables_are_of_all_runs(params):
     pairs = list(product(params.studies.memory.priors, (3, 5)))
     assert list(zip(memory.prior, memory.reset_every))[::2] == pairs
     assert list(memory.units) == [2, 4] * 4
-    assert list(zip(summary.prior, summary.reset_every)) == pairs
-    assert set(summary.ratio) == {2}
+    assert_allclose(memory.lost * memory.gain, memory.excess, rtol=1e-5)
+    assert list(reactions.seen) == [0, 1] * 12
+    assert set(reactions.network - reactions.exact) == {0.125}
+    # Of the one network that each of them kept.
+    assert list(zip(probes.model, probes.recipe)) == [("M1", "converged"), ("M3", "converged")]
+    assert (list(probes.networks), list(probes["mean"])) == ([1, 1], [5, 11])
 
 
 def test_a_missing_run_is_named_and_nothing_is_written(params):
     curve, regret = paths.study_curve("M3", "converged", 5), paths.study_regret("M1", "tuned", 2)
-    for path in (paths.study_memory("balanced", 5), curve, regret):  # read in the other order
+    probes = paths.study_probes("M3", "converged", 5)
+    for path in (
+        paths.study_memory("balanced", 5),
+        probes,
+        curve,
+        regret,
+    ):  # read in the other order
         path.unlink()
         with pytest.raises(ValueError, match=f"^{path}: not found; run `make studies`$"):
             studies.main()
