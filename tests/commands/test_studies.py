@@ -25,7 +25,7 @@ def params(folder) -> sections.Params:
     files: dict[Path, pd.DataFrame] = {}
     for number, (key, repetition) in enumerate(product(KEYS, (2, 5))):
         # Each file has numbers of its own.
-        curve = {"batch": [0, 7], "excess": [9.0, number], "excess_per_character": 0.5}
+        curve = {"batch": [0, 7], "excess": [9.0, number + 1], "excess_per_character": 0.5}
         files[paths.study_curve(*key, repetition)] = pd.DataFrame(curve)
         regret = {"step": [0, 1, 2], "network": 0.5, "exact": [0, 0.25, 0.25]}
         regret |= {"difference": number, "cumulative": number * np.arange(3.0)}
@@ -49,9 +49,9 @@ def test_the_tables_are_of_all_runs(params):
     recipes, excess, regret, reactions, probes, memory = map(formats.read_table, demo.STUDIES)
     assert list(zip(recipes.model, recipes.recipe)) == KEYS
     # Means over two repetitions.
-    assert_allclose(recipes.excess, np.arange(0.5, 12, 2))
+    assert_allclose(recipes.excess, np.arange(1.5, 13, 2))
     row = recipes.set_index(["model", "recipe"]).loc["M3", "tuned"]
-    assert (row.batches, row.seeds, row.excess_worst) == (7, 2, 9)
+    assert (row.batches, row.seeds, row.excess_worst) == (7, 2, 10)
     # What the runs were made with.
     model, optimiser = params.meta.models["M3"], params.meta.optimiser.tuned
     assert (row["count"], row.reset_every) == (params.studies.sequences, 5)
@@ -63,7 +63,7 @@ def test_the_tables_are_of_all_runs(params):
 
     assert list(zip(excess.model, excess.recipe)) == [key for key in KEYS for _ in range(2)]
     assert list(excess.batch) == [0, 7] * 6
-    assert (excess.lowest[1], excess.highest[1]) == (0, 1)
+    assert (excess.lowest[1], excess.highest[1]) == (1, 2)
     assert list(zip(regret.model, regret.recipe)) == [key for key in KEYS for _ in range(3)]
     assert_allclose(regret.difference[::3], np.arange(0.5, 12, 2))
     pairs = list(product(params.studies.memory.priors, (3, 5)))

@@ -110,9 +110,10 @@ def test_a_users_settings_of_matplotlib_change_nothing(tmp_path):
     (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 30\n")
     code = (
         "import sys, numpy as np; from pipeline.figures import meta, style;"
-        "p = np.full((6, 3), 1 / 3); parts = {'characters': np.arange(6) % 3, 'network': p, 'exact': p};"
-        "arrays = {f'M1-{kind}-{part}': parts[part] for kind in ('own', 'fixed') for part in parts};"
-        "figure = meta.sequences(arrays, ['M1']);"
+        "p = np.full((6, 3), 1 / 3);"
+        "parts = {'characters': np.arange(6) % 3, 'network': p, 'exact': p};"
+        "kinds = {f'M1-{kind}-{part}': parts[part] for kind in ('own', 'fixed') for part in parts};"
+        "figure = meta.sequences(kinds, ['M1']);"
         "sys.stdout.buffer.write(style.png(figure))"
     )
     environment = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
