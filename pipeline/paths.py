@@ -75,7 +75,9 @@ UNSEEN = Path("reports/meta/unseen.csv")
 # The studies: what their runs write, and the tables that the command `studies` makes of it.
 STUDY_TRAINING = Path("studies/training")
 STUDY_MEMORY = Path("studies/memory")
+STUDY_PROBES = Path("studies/probes")
 STUDY_PIXELS = Path("studies/pixels")
+STUDY_MODELS = Path("models/studies")
 TRAININGS = Path("reports/pixels/trainings.csv")
 SETTINGS = Path("reports/pixels/settings.csv")
 READINGS = Path("reports/pixels/readings.csv")
@@ -84,7 +86,8 @@ NETWORKS = Path("reports/meta/networks.csv")
 EXCESS = Path("reports/meta/excess.csv")
 REGRET = Path("reports/meta/regret.csv")
 MEMORY = Path("reports/meta/memory.csv")
-MEMORY_SUMMARY = Path("reports/meta/memory_summary.csv")
+REACTIONS = Path("reports/meta/reactions.csv")
+PROBES = Path("reports/meta/probes.csv")
 
 # scorecard
 SCORECARD = Path("reports/scorecard.csv")
@@ -120,6 +123,11 @@ def meta_curves(name: str) -> Path:
     return META_REPORTS / f"curves-{name}.csv"
 
 
+def study_model(name: str, recipe: str, repetition: int) -> Path:
+    """The network of a study, which a recipe trained."""
+    return STUDY_MODELS / f"{name}-{recipe}-{repetition}.keras"
+
+
 def study_curve(name: str, recipe: str, repetition: int) -> Path:
     """Excess while training a meta-task model by a recipe."""
     return STUDY_TRAINING / f"{name}-{recipe}-{repetition}-curve.csv"
@@ -128,6 +136,11 @@ def study_curve(name: str, recipe: str, repetition: int) -> Path:
 def study_regret(name: str, recipe: str, repetition: int) -> Path:
     """Regret of the trained network at each step."""
     return STUDY_TRAINING / f"{name}-{recipe}-{repetition}-regret.csv"
+
+
+def study_probes(name: str, recipe: str, repetition: int) -> Path:
+    """What the probes find in the network of a study."""
+    return STUDY_PROBES / f"{name}-{recipe}-{repetition}.csv"
 
 
 def study_memory(prior: str, reset_every: int) -> Path:

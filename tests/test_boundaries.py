@@ -104,7 +104,7 @@ def test_an_edit_concerns_what_it_can_change_and_nothing_else(dependency, change
 
 
 def test_a_changed_model_is_trained_alone(changed):
-    recipes = ("published", "tuned", "converged")
+    recipes = ("plain", "tuned", "converged")
     studies = {f"study_training@M1-{recipe}-1" for recipe in recipes}
     assert changed["params.yaml"] == {"train_meta@M1"} | WRITTEN | BAYES | studies
     assert changed.keys() == EDITS.keys() | {"params.yaml"}

@@ -67,6 +67,10 @@ def test_stages_are_repeated_over_what_the_parameters_list():
         "recipe": list(sections.MetaOptimiser.model_fields),
         "repetition": "${studies.repetitions}",
     }
+    assert STUDIES["study_probes"]["matrix"] == {
+        **STUDIES["study_training"]["matrix"],
+        "recipe": list(studies.PROBED),
+    }
     assert STUDIES["study_memory"]["matrix"] == {
         "prior": list(PARAMS.studies.memory.priors),
         "reset_every": "${studies.memory.reset_every}",
@@ -109,7 +113,8 @@ def test_code_dependencies_are_the_stage_and_the_folders_that_it_imports(stage):
 
 
 # One of each stage, in an order in which they can run.
-STUDY_RUNS = ["study_training M1 published 1", "study_memory biased 2", "study_pixels reference 1"]
+STUDY_RUNS = ["study_training M1 plain 1", "study_probes M1 plain 1", "study_memory biased 2"]
+STUDY_RUNS += ["study_pixels reference 1"]
 RUNS = [*tiny.PIXELS, *tiny.META, *STUDY_RUNS, *tiny.WRITTEN]
 
 

@@ -21,12 +21,13 @@ ROOT = Path(__file__).parents[1]
 PIXELS = ["binarise", "train_pixels", "context", "rollout", "inpaint"]
 WRITTEN = ["scorecard", "draw", "report"]
 META = ["train_meta M1", "train_meta M3", "compare_bayes", "probe_knowledge", "probe_shifted"]
-RECIPES, REPETITIONS = {"published": 5, "tuned": 2, "converged": 3}, [1, 2]
+RECIPES, REPETITIONS = {"plain": 5, "tuned": 2, "converged": 3}, [1, 2]
 UNITS, PERIODS = [2, 3], [2, 3]
 SETTINGS = ["reference", "keras_bias_0"]
 TRAINING = product(["study_training"], ("M1", "M3"), RECIPES, REPETITIONS)
+PROBES = product(["study_probes"], ("M1", "M3"), ("plain", "converged"), REPETITIONS)
 MEMORY = product(["study_memory"], ("biased", "balanced"), PERIODS)
-META_STUDIES = [" ".join(map(str, run)) for run in (*TRAINING, *MEMORY)]
+META_STUDIES = [" ".join(map(str, run)) for run in (*TRAINING, *PROBES, *MEMORY)]
 PIXEL_STUDIES = [f"study_pixels {name} {n}" for name, n in product(SETTINGS, REPETITIONS)]
 STUDIES = [*META_STUDIES, *PIXEL_STUDIES]
 

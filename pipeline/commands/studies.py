@@ -22,6 +22,9 @@ from pipeline.tables import settings
 # Of the trainings of the pixel network.
 FIRST_COLUMNS = ["training", "snapshot", "strategy", "horizon", "accuracy", "cross_entropy"]
 
+# The recipes of studies/dvc.yaml, stage study_probes.
+PROBED = ("plain", "converged")
+
 
 def main() -> None:
     """The command."""
@@ -36,7 +39,7 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
         ValueError: if a run is missing; names it.
     """
     studies = params.studies
-    recipes, networks, excess, regret = [], {}, {}, {}
+    recipes, networks, excess, regret, reactions, probes = [], {}, {}, {}, {}, {}
     for name, task in params.meta.models.items():
         limits = bounds.expected_scores(Source(task.alpha, task.reset_every))
         for recipe, optimiser in vars(params.meta.optimiser).items():
@@ -45,15 +48,20 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
                 for path in (paths.study_curve, paths.study_regret)
             )
             key = name, recipe
-            if recipe == "published":  # the one of the main graph, and as long as the write-up's
+            if recipe == "plain":  # the one of the main graph, and as long as the write-up's
                 made_with = task.reset_every, studies.sequences
                 networks[key] = seeds.networks(curves, regrets, *made_with)
             excess[key] = seeds.range_by_batch(curves)
             regret[key] = seeds.mean_regret(regrets)
+            reactions[key] = seeds.after_symbol_1(regrets, task.reset_every)
+            kept = [n for n in studies.repetitions if paths.study_model(*key, n).exists()]
+            if kept and recipe in PROBED:
+                found = {n: _read(paths.study_probes(*key, n)) for n in kept}
+                probes[key] = seeds.over_networks(stack(found, "repetition"))
             recipes.append(
                 {"model": name, "recipe": recipe}
                 | seeds.summary(curves)
-                | seeds.reaction(regrets, task.reset_every)
+                | seeds.reaction(reactions[key])
                 # What the runs were made with, so that the report need not assume it.
                 | {"count": studies.sequences, "reset_every": task.reset_every}
                 | {f"alpha_{k}": alpha for k, alpha in enumerate(task.alpha, start=1)}
@@ -61,21 +69,28 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
                 | summaries.gain(limits)
                 | summaries.total_regret(regret[key])
             )
-    runs = product(studies.memory.priors, studies.memory.reset_every)
-    memory = pd.concat([_read(paths.study_memory(*run)) for run in runs], ignore_index=True)
-    by_recipe = pd.DataFrame(recipes)
+    memory = [
+        summaries.memory(
+            _read(paths.study_memory(prior, reset_every)),
+            bounds.expected_scores(Source(alpha, reset_every)),
+        )
+        for (prior, alpha), reset_every in product(
+            studies.memory.priors.items(), studies.memory.reset_every
+        )
+    ]
     trainings = {name: _trainings(name) for name in studies.pixels}
     judged = settings.judge(trainings)
     return {
         paths.TRAININGS: trainings[REFERENCE],
         paths.SETTINGS: judged,
         paths.READINGS: settings.readings(judged),
-        paths.RECIPES: by_recipe,
+        paths.RECIPES: pd.DataFrame(recipes),
         paths.NETWORKS: stack(networks, "model", "recipe"),
         paths.EXCESS: stack(excess, "model", "recipe"),
         paths.REGRET: stack(regret, "model", "recipe"),
-        paths.MEMORY: memory,
-        paths.MEMORY_SUMMARY: summaries.memory(memory, by_recipe),
+        paths.REACTIONS: stack(reactions, "model", "recipe"),
+        paths.PROBES: stack(probes, "model", "recipe"),
+        paths.MEMORY: pd.concat(memory, ignore_index=True),
     }
 
 

@@ -47,7 +47,12 @@ EMPTY: dict[Path, tuple[str, ...]] = {
     # A period of two characters, in which nothing is ever counted.
     paths.CONCENTRATION: ("estimate", "kl_left"),
     paths.READOUT: ("r_squared", "r_squared_untrained"),
-    paths.RECIPES: ("reaction", "reaction_low", "reaction_high"),
+    paths.RECIPES: tuple(
+        f"{name}{end}" for name in ("level", "reaction") for end in ("", "_low", "_high")
+    ),
+    paths.MEMORY: ("lost",),
+    # A single network has no interval.
+    paths.PROBES: ("low", "high"),
     # With one training; or without one of the same number by the reference.
     paths.SETTINGS: ("sd", "z", "low", "high", "less_reference"),
     # Where all images have the same score.

@@ -163,7 +163,7 @@ class Optimiser(Section):
 class MetaOptimiser(Section):
     """Section meta.optimiser: the recipes, each for all models."""
 
-    published: Optimiser
+    plain: Optimiser
     tuned: Optimiser
     converged: Optimiser
 
@@ -203,10 +203,10 @@ class Meta(Section):
     @field_validator("optimiser")
     @classmethod
     def _require_sequences(cls, optimiser: MetaOptimiser, info: ValidationInfo) -> Any:
-        training, batches = info.data.get("training"), optimiser.published.batches
+        training, batches = info.data.get("training"), optimiser.plain.batches
         if training and training.train_sequences > batches * training.batch_size:
             raise ValueError(
-                f".published.batches: got {batches}, with batches of {training.batch_size} "
+                f".plain.batches: got {batches}, with batches of {training.batch_size} "
                 f"that is {batches * training.batch_size} sequences; allowed: at least the "
                 f"{training.train_sequences} of meta.training.train_sequences"
             )

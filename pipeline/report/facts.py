@@ -56,7 +56,7 @@ def outcome(row: Any) -> str:
     """What a network of recipes.csv has learned: "prior", "exact" or "nearly"."""
     if row.gain <= 0:
         return "prior"  # counting is worth nothing
-    return "exact" if row.excess < NEGLIGIBLE * row.gain else "nearly"
+    return "exact" if row.excess_high < NEGLIGIBLE * row.gain else "nearly"
 
 
 def likely(reading: Any, plain: Any = None) -> str:

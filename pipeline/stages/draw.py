@@ -17,7 +17,7 @@ READS = ("data.source", "meta.models")
 
 def run(source: str, models: Mapping[str, MetaModel]) -> dict[Path, bytes]:
     """A PNG file for each figure."""
-    scores, knowledge = read_table(paths.INPAINTING_SCORES), read_table(paths.KNOWLEDGE)
+    scores = read_table(paths.INPAINTING_SCORES)
     gallery, fills = read_arrays(paths.ROLLOUT_GALLERY), read_arrays(paths.INPAINTING_GALLERY)
     predictions, simplex = read_arrays(paths.PREDICTIONS), read_table(paths.SIMPLEX)
     curves = {name: read_table(paths.meta_curves(name)) for name in models}
@@ -35,9 +35,8 @@ def run(source: str, models: Mapping[str, MetaModel]) -> dict[Path, bytes]:
         "scorecard": partial(scorecard.dots, read_table(paths.SCORECARD)),
         "overview": partial(overview, gallery, fills, predictions, [*models][-1]),
         "meta_curves": partial(meta.curves, curves, read_table(paths.ATTAINABLE)),
-        "meta_knowledge": partial(meta.knowledge, knowledge),
-        "meta_in_a_row": partial(meta.in_a_row, knowledge),
-        "meta_argmax": partial(meta.argmax, read_table(paths.KNOWLEDGE_SUMMARY)),
+        "meta_knowledge": partial(meta.knowledge, read_table(paths.KNOWLEDGE)),
+        "meta_sequences": partial(meta.sequences, predictions, models),
         "meta_leaks": partial(meta.leaks, read_table(paths.LEAKS)),
         "meta_hidden_states": partial(meta.hidden_states, read_table(paths.HIDDEN_STATES)),
     }
@@ -48,13 +47,10 @@ def run(source: str, models: Mapping[str, MetaModel]) -> dict[Path, bytes]:
     if len(numbered_columns(simplex, "p")) == 3:  # the simplex of others cannot be drawn
         figures["meta_simplex"] = partial(meta.simplex, simplex)
     if len(studied["recipes"]):
-        shown = select(studied["regret"], recipe="published")
+        shown = select(studied["regret"], recipe="plain")
+        figures["meta_reactions"] = partial(meta.reactions, studied["reactions"])
         figures["meta_regret"] = partial(meta.regret, shown)
         figures["meta_excess"] = partial(meta.excess, studied["excess"])
         figures["meta_memory"] = partial(meta.memory, studied["memory"])
-    for model in models:
-        for kind in ("own", "fixed"):
-            parts = meta.sequence_arrays(predictions, model, kind)
-            figures[f"meta_{model}_{kind}"] = partial(meta.sequence, *parts)
     drawn = drawing.draw(figures)
     return {paths.FIGURES / f"{name}.png": png for name, png in drawn.items()}

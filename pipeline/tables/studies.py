@@ -16,8 +16,9 @@ FILES = (
     paths.NETWORKS,
     paths.EXCESS,
     paths.REGRET,
+    paths.REACTIONS,
+    paths.PROBES,
     paths.MEMORY,
-    paths.MEMORY_SUMMARY,
 )
 # The same of the pixel network, whose images may be others now.
 OF_PIXELS = (paths.TRAININGS, paths.SETTINGS, paths.READINGS)
@@ -36,7 +37,7 @@ def read(models: Mapping[str, MetaModel]) -> dict[str, pd.DataFrame]:
         return {path.stem: _absent(path.stem) for path in FILES}
     tables = {path.stem: formats.read_table(path) for path in FILES}
     known = covered(tables["recipes"], models)
-    for name in ("recipes", "networks", "excess", "regret"):
+    for name in ("recipes", "networks", "excess", "regret", "reactions", "probes"):
         tables[name] = tables[name][tables[name].model.isin(known)]
     return tables
 

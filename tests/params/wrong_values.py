@@ -185,13 +185,13 @@ def broken_rules() -> Iterator[Case]:
         ("rollout.images", 10_001, f"got 10001; {images % 10_000}"),
         ("inpainting.images", 10_001, f"got 10001; {images % 10_000}"),
         ("inpainting.few", 10_001, "got 10001; allowed: up to images, 10000"),
-        ("meta.optimiser.published.batches", 39, "got 39, with batches of 256 that is 9984"),
+        ("meta.optimiser.plain.batches", 39, "got 39, with batches of 256 that is 9984"),
     ]:
         line = f"{re.escape(f'{place}: {message}')}.*"
         yield Case(f"{place}: {value}", replaced(place, value), line)
     for place, value, elsewhere in [
         ("meta.comparison.fixed", [1.0, -0.5, 0.5], "meta.comparison.fixed.1"),
-        ("meta.training.train_sequences", 256_001, "meta.optimiser.published.batches"),
+        ("meta.training.train_sequences", 256_001, "meta.optimiser.plain.batches"),
     ]:
         yield Case(f"{place}: {value}", replaced(place, value), f"{elsewhere}: {GOT}")
 

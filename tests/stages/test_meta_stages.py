@@ -71,6 +71,9 @@ def test_compare_bayes(name):
     kinds = ["dirichlet(10 1 1)", "dirichlet(1.3 1.3 1.3)", "fixed(1 0 0)"]
     assert list(table.sequences) == kinds
     assert list(table.own_prior) == [name == "M1", name == "M3", 0]
+    # With p = (1, 0, 0) all sequences are the same: one, without an error.
+    assert list(table["count"]) == [5, 5, 1]
+    assert list(table.excess_se.isna()) == [False, False, True]
     difference = table.cross_entropy - table.exact_cross_entropy
     assert_allclose(table.excess, difference, atol=1e-4)
     bias = read(paths.BIAS, name)
@@ -216,10 +219,44 @@ def test_study_training(name):
         counted = (own.alpha[0] + place - 1) / (sum(own.alpha) + place - 1)
         assert_allclose(table.only_1_exact, np.where(place == 0, 0, counted), WRITTEN)
         assert table.only_1_network.between(0, 1).all()
+        kept = keras.saving.load_model(paths.study_model(name, recipe, number))
+        only_1 = np.minimum(place, 1).astype(np.uint8)[None]
+        p = np.exp(prediction.log_p_next(kept, only_1)[0, :, 1])
+        assert_allclose(table.only_1_network, p, rtol=1e-4)  # float32, compiled or not
         before.add(curve.excess[0])
         exact.add(tuple(table.exact))
     # They differ by the networks alone, each of which has its own weights.
     assert (len(exact), len(before)) == (1, len(tiny.RECIPES) * len(tiny.REPETITIONS))
+
+
+def test_the_probes_of_a_study_are_those_of_the_main_graph():
+    """Asked of the network of the main graph they find what its own tables have."""
+    for name in ("M1", "M3"):
+        path = paths.study_model(name, "plain", 9)
+        path.write_bytes(paths.meta_model(name).read_bytes())
+        tiny.run_stage(f"study_probes {name} plain 9")
+        table = formats.read_table(paths.study_probes(name, "plain", 9))
+        found = table.set_index(["sequences", "quantity"]).value
+        assert found.index.is_unique
+        for path in (paths.COMPARISON, paths.MATRIX):
+            for row in read(path, name).to_dict("records"):
+                for quantity in ("excess", "kl", "accuracy", "network_less_own", "kl_own"):
+                    if quantity in row:
+                        assert_allclose(found[row["sequences"], quantity], row[quantity])
+        for path, kind in ((paths.KNOWLEDGE_SUMMARY, "every state"), (paths.UNSEEN, "simplex")):
+            assert_allclose(found[kind, "kl"], read(path, name).kl[0])
+        for row in read(paths.CONCENTRATION, name).itertuples():
+            assert_allclose(found["every state", f"estimate_{row.symbol}"], row.estimate)
+        for row in read(paths.BIAS, name).itertuples():
+            assert_allclose(found[row.sequences, f"difference_{row.symbol}"], row.difference)
+        readout = read(paths.READOUT, name)
+        assert_allclose(found["every state", "r_squared"], readout.r_squared.min())
+
+
+def test_the_probes_of_two_networks_differ():
+    first, second = (formats.read_table(paths.study_probes("M1", "plain", n)) for n in (1, 2))
+    assert list(first.quantity) == list(second.quantity)
+    assert (first.value != second.value).mean() > 0.4
 
 
 def test_study_memory():
