@@ -71,14 +71,26 @@ MATRIX = Path("reports/meta/matrix.csv")
 SIMPLEX = Path("reports/meta/simplex.csv")
 UNSEEN = Path("reports/meta/unseen.csv")
 
+# free_run
+FREE_RUNNING = Path("reports/meta/free_running.csv")
+
+# alpha
+ALPHA = Path("reports/meta/alpha.csv")
+
 # The studies: what their runs write, and the tables that the command `studies` makes of it.
 STUDY_TRAINING = Path("studies/training")
 STUDY_MEMORY = Path("studies/memory")
+STUDY_LENGTH = Path("studies/length")
+STUDY_LSTM = Path("studies/lstm")
+STUDY_ALPHA = Path("studies/alpha")
 RECIPES = Path("reports/meta/recipes.csv")
 EXCESS = Path("reports/meta/excess.csv")
 REGRET = Path("reports/meta/regret.csv")
 MEMORY = Path("reports/meta/memory.csv")
 MEMORY_SUMMARY = Path("reports/meta/memory_summary.csv")
+LENGTH = Path("reports/meta/length.csv")
+CELLS = Path("reports/meta/cells.csv")
+TRAINED_ALPHA = Path("reports/meta/trained_alpha.csv")
 
 # draw
 FIGURES = Path("reports/figures")
@@ -123,3 +135,18 @@ def study_regret(name: str, recipe: str, repetition: int) -> Path:
 def study_memory(prior: str, reset_every: int) -> Path:
     """Excess by hidden units, for one prior and length of the period."""
     return STUDY_MEMORY / f"{prior}-{reset_every}.csv"
+
+
+def study_length(name: str, cell: str, length: int, repetition: int) -> Path:
+    """Excess of a network that is trained on windows of one length."""
+    return STUDY_LENGTH / f"{name}-{cell}-{length}-{repetition}.csv"
+
+
+def study_lstm(name: str, recipe: str, repetition: int) -> Path:
+    """Excess of an LSTM that is trained by a recipe."""
+    return STUDY_LSTM / f"{name}-{recipe}-{repetition}.csv"
+
+
+def study_alpha(name: str, repetition: int) -> Path:
+    """A network trained on another alpha, compared with exact Bayes of the model's own."""
+    return STUDY_ALPHA / f"{name}-{repetition}.csv"

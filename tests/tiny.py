@@ -20,11 +20,16 @@ ROOT = Path(__file__).parents[1]
 # In the order of dvc.yaml and studies/dvc.yaml; a stage and its keys.
 PIXELS = ["binarise", "train_pixels", "context", "rollout", "inpaint"]
 META = ["train_meta M1", "train_meta M3", "compare_bayes", "probe_knowledge", "probe_shifted"]
+META += ["free_run", "alpha"]
 RECIPES, REPETITIONS = {"published": 5, "tuned": 2, "converged": 3}, [1, 2]
 UNITS, PERIODS = [2, 3], [2, 3]
 TRAINING = product(["study_training"], ("M1", "M3"), RECIPES, REPETITIONS)
 MEMORY = product(["study_memory"], ("biased", "balanced"), PERIODS)
-STUDIES = [" ".join(map(str, run)) for run in (*TRAINING, *MEMORY)]
+LENGTHS = product(["study_length"], ("M1", "M3"), ("gru", "lstm"), (1, 3), REPETITIONS)
+LSTM = product(["study_lstm"], ["M1"], ("published", "tuned"), REPETITIONS)
+ALPHA = product(["study_alpha"], ["M1"], REPETITIONS)
+RUNS = (*TRAINING, *MEMORY, *LENGTHS, *LSTM, *ALPHA)
+STUDIES = [" ".join(map(str, run)) for run in RUNS]
 
 # What a run in seconds takes instead of the committed parameters.
 THREADS, TRAIN, TEST, EPOCHS, UNKNOWN, STEPS = 2, 48, 24, 2, 60, 12
@@ -43,7 +48,9 @@ CHANGES: dict[str, Any] = {
         "probes": {"orders": 2, "pasts": 2, "sequences": 6, "grid": 2},
     },
     "studies": {"repetitions": REPETITIONS, "sequences": 4}
-    | {"memory": {"units": UNITS, "reset_every": PERIODS}},
+    | {"memory": {"units": UNITS, "reset_every": PERIODS}}
+    | {"length": {"trained": [1, 3], "tested": [STEPS, 2 * STEPS]}}
+    | {"alpha": {"repetitions": REPETITIONS}},
 }
 
 

@@ -14,7 +14,7 @@ from pipeline.files import formats
 from pipeline.meta.source import Source
 from pipeline.params import loading
 from pipeline.params.sections import Params
-from pipeline.probes import bounds, seeds, summaries
+from pipeline.probes import bounds, seeds, summaries, trainings
 from pipeline.probes.tables import stack
 from pipeline.runtime import transaction
 
@@ -57,13 +57,42 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
     runs = product(studies.memory.priors, studies.memory.reset_every)
     memory = pd.concat([_read(paths.study_memory(*run)) for run in runs], ignore_index=True)
     by_recipe = pd.DataFrame(recipes)
-    return {
+    return _optional(params) | {
         paths.RECIPES: by_recipe,
         paths.EXCESS: stack(excess, "model", "recipe"),
         paths.REGRET: stack(regret, "model", "recipe"),
         paths.MEMORY: memory,
         paths.MEMORY_SUMMARY: summaries.memory(memory, by_recipe),
     }
+
+
+def _optional(params: Params) -> dict[Path, pd.DataFrame]:
+    """The tables of studies that may be incomplete, of the runs that are there."""
+    models, studies = params.meta.models, params.studies
+    cells, recipes = ("gru", "lstm"), vars(params.meta.optimiser)
+    lengths = product(models, cells, studies.length.trained, studies.length.repetitions)
+    gru = product(models, recipes, studies.repetitions)
+    by_cell = _existing({(*key[:2], "gru", key[2]): paths.study_curve(*key) for key in gru})
+    lstm = product(models, recipes, studies.repetitions)
+    by_cell |= _existing({(*key[:2], "lstm", key[2]): paths.study_lstm(*key) for key in lstm})
+    alphas = product(studies.alpha.trained_on, studies.alpha.repetitions)
+    found = {
+        paths.LENGTH: (
+            trainings.lengths,
+            _existing({key: paths.study_length(*key) for key in lengths}),
+        ),
+        paths.CELLS: (trainings.cells, by_cell),
+        paths.TRAINED_ALPHA: (
+            trainings.other_alphas,
+            _existing({key: paths.study_alpha(*key) for key in alphas}),
+        ),
+    }
+    tables = {path: summarise(runs) for path, (summarise, runs) in found.items() if runs}
+    return {path: table for path, table in tables.items() if len(table)}
+
+
+def _existing(files: dict[tuple, Path]) -> dict[tuple, pd.DataFrame]:
+    return {key: formats.read_table(path) for key, path in files.items() if path.exists()}
 
 
 def _read(path: Path) -> pd.DataFrame:

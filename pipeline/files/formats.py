@@ -21,7 +21,7 @@ from pipeline.runtime.process import first_line
 TEXT = (
     {"digit", "masks", "method", "predictor", "snapshot", "split", "strategy", "task"}
     | {"model", "position", "prior", "recipe", "schedule", "sequences"}
-    | {"quantity", "unit", "verdict", "baseline", "failure"}
+    | {"quantity", "unit", "verdict", "baseline", "failure", "cell"}
 )
 
 # Columns that may have empty cells, besides standard errors (`*_se`): one value has none.
@@ -46,6 +46,9 @@ EMPTY: dict[Path, tuple[str, ...]] = {
     paths.CONCENTRATION: ("estimate", "kl_left"),
     paths.READOUT: ("r_squared", "r_squared_untrained"),
     paths.RECIPES: ("reaction", "reaction_low", "reaction_high"),
+    paths.ALPHA: ("level", "level_most", "rise"),
+    # A single network.
+    paths.CELLS: ("ratio_low", "ratio_high"),
     # A number that no exact predictor bounds.
     paths.SCORECARD: ("reachable",),
 }

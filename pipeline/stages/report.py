@@ -39,6 +39,8 @@ TABLES = (
     paths.CONCENTRATION,
     paths.MATRIX,
     paths.UNSEEN,
+    paths.FREE_RUNNING,
+    paths.ALPHA,
 )
 # Packages that decide bytes of the report alone, or run it.
 PACKAGES = ("matplotlib", "dvc")

@@ -11,15 +11,19 @@ from pipeline.params.sections import MetaModel
 from pipeline.tables.rows import numbered_columns, select
 
 FILES = (paths.RECIPES, paths.EXCESS, paths.REGRET, paths.MEMORY, paths.MEMORY_SUMMARY)
+# Of studies that may be missing.
+OPTIONAL = (paths.LENGTH, paths.CELLS, paths.TRAINED_ALPHA)
 
 
 def read(models: Mapping[str, MetaModel]) -> dict[str, pd.DataFrame]:
     """By the names of their files, without the models that they do not cover."""
+    tables = {path.stem: pd.DataFrame(columns=["model"]) for path in (*FILES, *OPTIONAL)}
     if not paths.RECIPES.exists():  # the studies were never run
-        return {path.stem: pd.DataFrame(columns=["model"]) for path in FILES}
-    tables = {path.stem: formats.read_table(path) for path in FILES}
+        return tables
+    there = [*FILES, *(path for path in OPTIONAL if path.exists())]
+    tables |= {path.stem: formats.read_table(path) for path in there}
     known = covered(tables["recipes"], models)
-    for name in ("recipes", "excess", "regret"):
+    for name in ("recipes", "excess", "regret", *(path.stem for path in OPTIONAL)):
         tables[name] = tables[name][tables[name].model.isin(known)]
     return tables
 
