@@ -1,7 +1,5 @@
 """The figure of networks that are unrolled for a few steps only."""
 
-import matplotlib
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -9,6 +7,9 @@ from pipeline.figures import style
 from pipeline.figures.meta import logarithmic
 from pipeline.figures.style import DASHED, NETWORK, panels_by
 from pipeline.tables.rows import select
+
+# Of sequences that networks read in one go.
+LONGER = ("#ee6677", "#228833", "#ee9944", "#aa3377")
 
 
 def excess(table: pd.DataFrame) -> Figure:
@@ -18,14 +19,14 @@ def excess(table: pd.DataFrame) -> Figure:
     )
     for (panel,), rows in columns:
         own = rows[rows.tested == rows.length]
-        panel.plot(own.length, own.window_excess, label="exact, window alone", **DASHED)
         panel.plot(own.length, own.excess, "o-", color=NETWORK, label="own length", markersize=4)
-        # Each network is also tested on these, so that every length has them.
+        # Those that the networks of all lengths have.
         others = [n for n, some in rows.groupby("tested") if set(some.length) == {*rows.length}]
-        for tested, colour in zip(others, matplotlib.colormaps["autumn"](np.linspace(0, 0.6, 4))):
+        for tested, colour in zip(others, LONGER):
             far = select(rows, tested=tested)
             panel.fill_between(far.length, far.lowest, far.highest, color=colour, alpha=0.2)
             panel.plot(far.length, far.excess, "s-", color=colour, label=f"over {tested:,}", ms=4)
+        panel.plot(own.length, own.window_excess, label="exact, window alone", **DASHED)
         panel.set_xlabel("steps of a window in training")
         logarithmic(panel)
         panel.set_xticks(own.length, own.length.astype(str))

@@ -47,6 +47,11 @@ EMPTY: dict[Path, tuple[str, ...]] = {
     paths.READOUT: ("r_squared", "r_squared_untrained"),
     paths.RECIPES: ("reaction", "reaction_low", "reaction_high"),
     paths.ALPHA: ("level", "level_most", "rise"),
+    # A network that draws no whole period, or too few.
+    paths.FREE_RUNNING: (
+        *("right", "right_low", "right_high", "early", "late"),
+        *("g", "p_value", "nats", "detectable"),
+    ),
     # A single network.
     paths.CELLS: ("ratio_low", "ratio_high"),
     # A number that no exact predictor bounds.

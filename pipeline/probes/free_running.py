@@ -34,20 +34,19 @@ def clock(characters: UInt8[np.ndarray, "N T"], reset_every: int) -> dict[str, i
         periods, the number of whole periods; right, the share of them that are
         `reset_every` long, with a 95 % interval, early, that of shorter ones, which have an
         extra reset, and late, that of longer ones, in which one is missing; in_step, the
-        share of the sequences in which all resets come at their steps and nowhere else.
+        share of the sequences in which all resets come at their steps and nowhere else. NaN
+        where there is no whole period.
     """
     lengths, _ = periods(characters)
     due = np.arange(characters.shape[1]) % reset_every == 0
-    right = scores.share(int((lengths == reset_every).sum()), len(lengths))
-    return {
-        "periods": len(lengths),
-        "right": right["share"],
-        "right_low": right["low"],
-        "right_high": right["high"],
-        "early": float((lengths < reset_every).mean()),
-        "late": float((lengths > reset_every).mean()),
-        "in_step": float(((characters == 0) == due).all(axis=1).mean()),
-    }
+    in_step = float(((characters == 0) == due).all(axis=1).mean())
+    found = dict.fromkeys(("right", "right_low", "right_high", "early", "late"), np.nan)
+    if len(lengths):
+        right = scores.share(int((lengths == reset_every).sum()), len(lengths))
+        found = {"right": right["share"], "right_low": right["low"], "right_high": right["high"]}
+        found["early"] = float((lengths < reset_every).mean())
+        found["late"] = float((lengths > reset_every).mean())
+    return {"periods": len(lengths)} | found | {"in_step": in_step}
 
 
 def counts_of_periods(
@@ -73,7 +72,7 @@ def polya_test(
         tested, the number of periods; g, freedom, p_value; nats, an estimate without bias of
         KL(counts || Dirichlet-multinomial) in nats per period, (G - freedom) / (2 tested),
         which may be negative where the KL is zero; and detectable, the KL that the test finds
-        with probability POWER.
+        with probability POWER. NaN where the periods are too few for two vectors of counts.
 
     Source: Sokal and Rohlf 2012, Biometry (4th ed.), section 17.2; Mosimann 1962.
     """
@@ -94,12 +93,13 @@ def polya_test(
     observed, expected = (
         np.array([values[first].sum(), *values[rest]]) for values in (observed, expected)
     )
-    found = power_divergence(observed, expected, lambda_="log-likelihood")
     freedom = len(expected) - 1
-    return {
-        "tested": len(counts),
+    row = {"tested": len(counts), "freedom": freedom}
+    if not freedom:
+        return row | dict.fromkeys(("g", "p_value", "nats", "detectable"), np.nan)
+    found = power_divergence(observed, expected, lambda_="log-likelihood")
+    return row | {
         "g": float(found.statistic),
-        "freedom": freedom,
         "p_value": float(found.pvalue),
         "nats": float(found.statistic - freedom) / (2 * len(counts)),
         "detectable": _noncentrality(freedom) / (2 * len(counts)),

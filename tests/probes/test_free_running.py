@@ -30,6 +30,15 @@ def test_counts_are_of_whole_periods_of_the_right_length():
     assert_array_equal(counts, [[1, 1], [0, 2], [1, 1]])
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("row", [[1, 1, 2], [0, 1, 2], [0, 1, 1, 2, 0]])
+def test_a_network_without_periods_of_the_right_length_has_no_test(row):
+    found = free_running.judge(np.array([row, row], np.uint8), Source((1.0, 1.0), 3))
+    assert (found["tested"], found["in_step"]) == (0, row == [0, 1, 2])
+    assert np.isnan([found[name] for name in ("g", "p_value", "nats", "detectable")]).all()
+    assert np.isnan(found["right"]) == (found["periods"] == 0)
+
+
 def test_the_g_test_by_hand():
     # Of two symbols under a uniform p each of the three counts has probability 1/3.
     counts = np.repeat([[2, 0], [1, 1], [0, 2]], [10, 20, 30], axis=0)
