@@ -87,8 +87,8 @@ def polya_test(
     # The rarest together, until enough are expected of them.
     by_rarity = np.argsort(expected)
     together = np.cumsum(expected[by_rarity])
-    joined = np.searchsorted(together, FEWEST_EXPECTED) + 1
-    joined = max(joined, int((expected < FEWEST_EXPECTED).sum()))
+    enough = int(np.searchsorted(together, FEWEST_EXPECTED)) + 1
+    joined = max(enough, int((expected < FEWEST_EXPECTED).sum()))
     first, rest = by_rarity[:joined], by_rarity[joined:]
     observed, expected = (
         np.array([values[first].sum(), *values[rest]]) for values in (observed, expected)

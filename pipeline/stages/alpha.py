@@ -30,7 +30,8 @@ def run(
         more = trained_on.get(name, ())
         others += [more] if len(more) == len(task.alpha) else []
         for other in dict.fromkeys(others):
-            found = alpha.mistaken(Source(other, task.reset_every), believed, training.steps)
-            entries = {f"alpha_{k}": value for k, value in enumerate(other, start=1)}
-            table.append({"model": name} | entries | found)
+            row: dict[str, Any] = {"model": name}
+            row |= {f"alpha_{k}": value for k, value in enumerate(other, start=1)}
+            source = Source(other, task.reset_every)
+            table.append(row | alpha.mistaken(source, believed, training.steps))
     return {paths.ALPHA: pd.DataFrame(table)}

@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline import paths
 from pipeline.core import prediction, randomness
 from pipeline.meta import excess, networks
-from pipeline.meta.source import Source
+from pipeline.meta.source import Predictor, Source
 from pipeline.params.sections import MetaModel, MetaTraining, Optimiser
 
 READS = (
@@ -58,7 +58,7 @@ def run(
     row |= {"bias": symbol_1.difference, "bias_se": symbol_1.difference_se, "apart": apart.mean()}
     # After nothing but symbol 1, from none of it to all of a period; the mean over periods.
     steps = training.steps // task.reset_every * task.reset_every
-    predictors = {
+    predictors: dict[str, Predictor] = {
         "network": predict,
         "trained_on": source.log_p_next,
         "believed": believed.log_p_next,

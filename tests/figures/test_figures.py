@@ -118,5 +118,5 @@ def test_the_length_figure_has_only_tests_that_every_length_has():
     table = pd.DataFrame(rows, columns=["length", "tested"]).assign(model="M1", cell="gru")
     values = {"window_excess": 0.1, "excess": 0.2, "lowest": 0.1, "highest": 0.3}
     drawn = length.excess(table.assign(**values)).axes[0]
-    lines = {line.get_label(): list(line.get_xdata()) for line in drawn.lines}
+    lines = {line.get_label(): np.asarray(line.get_xdata()).tolist() for line in drawn.lines}
     assert lines == {name: [1, 4] for name in ("own length", "over 9", "exact, window alone")}

@@ -27,7 +27,8 @@ def test_a_window_by_hand():
     # Two equal symbols, resets at every other step: a window is 0 k 0 k ... or k 0 k 0 ...
     source = Source((1.0, 1.0), 2)
     p = np.exp(windows.log_p_in_window(source, np.array([[1, 0, 2]], np.uint8)))
-    assert_allclose(p[0], [[1 / 2, 1 / 4, 1 / 4], [1, 0, 0], [0, 1 / 2, 1 / 2]], **DOUBLE)
+    expected = [[1 / 2, 1 / 4, 1 / 4], [1.0, 0.0, 0.0], [0.0, 1 / 2, 1 / 2]]
+    assert_allclose(p[0], expected, **DOUBLE)
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -90,8 +90,10 @@ WRONG_LISTS: dict[str, Any] = {
     "an entry twice": [3, 3],
 }
 ZERO_ALLOWED = ("seed", "data.threshold", "accuracy_tolerance", "nats_tolerance")
-TWICE_ALLOWED = ("pixels.units", "training.units", "dense", "alpha", "biased", "balanced")
-TWICE_ALLOWED += ("trained_on.M1", "trained_on.M2", "trained_on.M4")
+TWICE_ALLOWED = (
+    *("pixels.units", "training.units", "dense", "alpha", "biased", "balanced"),
+    *("trained_on.M1", "trained_on.M2", "trained_on.M4"),
+)
 
 
 def wrong_values() -> Iterator[Case]:
