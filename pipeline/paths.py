@@ -72,6 +72,12 @@ MATRIX = Path("reports/meta/matrix.csv")
 SIMPLEX = Path("reports/meta/simplex.csv")
 UNSEEN = Path("reports/meta/unseen.csv")
 
+# free_run
+FREE_RUNNING = Path("reports/meta/free_running.csv")
+
+# alpha
+ALPHA = Path("reports/meta/alpha.csv")
+
 # The studies: what their runs write, and the tables that the command `studies` makes of it.
 STUDY_TRAINING = Path("studies/training")
 STUDY_MEMORY = Path("studies/memory")
@@ -81,6 +87,9 @@ STUDY_MODELS = Path("models/studies")
 TRAININGS = Path("reports/pixels/trainings.csv")
 SETTINGS = Path("reports/pixels/settings.csv")
 READINGS = Path("reports/pixels/readings.csv")
+STUDY_LENGTH = Path("studies/length")
+STUDY_LSTM = Path("studies/lstm")
+STUDY_ALPHA = Path("studies/alpha")
 RECIPES = Path("reports/meta/recipes.csv")
 NETWORKS = Path("reports/meta/networks.csv")
 EXCESS = Path("reports/meta/excess.csv")
@@ -88,6 +97,9 @@ REGRET = Path("reports/meta/regret.csv")
 MEMORY = Path("reports/meta/memory.csv")
 REACTIONS = Path("reports/meta/reactions.csv")
 PROBES = Path("reports/meta/probes.csv")
+LENGTH = Path("reports/meta/length.csv")
+CELLS = Path("reports/meta/cells.csv")
+TRAINED_ALPHA = Path("reports/meta/trained_alpha.csv")
 
 # scorecard
 SCORECARD = Path("reports/scorecard.csv")
@@ -151,3 +163,18 @@ def study_memory(prior: str, reset_every: int) -> Path:
 def study_pixels(settings: str, repetition: int) -> Path:
     """The scores of every snapshot of a training of the pixel network."""
     return STUDY_PIXELS / f"{settings}-{repetition}.csv"
+
+
+def study_length(name: str, cell: str, length: int, repetition: int) -> Path:
+    """Excess of a network that is trained on windows of one length."""
+    return STUDY_LENGTH / f"{name}-{cell}-{length}-{repetition}.csv"
+
+
+def study_lstm(name: str, recipe: str, repetition: int) -> Path:
+    """Excess of an LSTM that is trained by a recipe."""
+    return STUDY_LSTM / f"{name}-{recipe}-{repetition}.csv"
+
+
+def study_alpha(name: str, repetition: int) -> Path:
+    """A network trained on another alpha, compared with exact Bayes of the model's own."""
+    return STUDY_ALPHA / f"{name}-{repetition}.csv"

@@ -8,6 +8,7 @@ import re
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
+from typing import get_args
 
 import grimp
 import pytest
@@ -78,7 +79,17 @@ def test_stages_are_repeated_over_what_the_parameters_list():
     runs = STUDIES["study_pixels"]["foreach"]
     assert [f"{run['settings']}-{run['repetition']}" for run in runs.values()] == list(runs)
     assert {run["settings"] for run in runs.values()} == PARAMS.studies.pixels.keys()
-    assert {STAGES[stage]["wdir"] for stage in STUDIES} == {".."}
+    assert STUDIES["study_length"]["matrix"] == {
+        "model": "${stages.train_meta.foreach}",
+        "cell": list(get_args(sections.Cell)),
+        "length": "${studies.length.trained}",
+        "repetition": "${studies.length.repetitions}",
+    }
+    assert STUDIES["study_alpha"]["matrix"] == {
+        "model": list(PARAMS.studies.alpha.trained_on),
+        "repetition": "${studies.alpha.repetitions}",
+    }
+    assert {stage["wdir"] for stage in STUDIES.values()} == {".."}
 
 
 @each_stage
@@ -114,8 +125,8 @@ def test_code_dependencies_are_the_stage_and_the_folders_that_it_imports(stage):
 
 # One of each stage, in an order in which they can run.
 STUDY_RUNS = ["study_training M1 plain 1", "study_probes M1 plain 1", "study_memory biased 2"]
-STUDY_RUNS += ["study_pixels reference 1"]
-RUNS = [*tiny.PIXELS, *tiny.META, *STUDY_RUNS, *tiny.WRITTEN]
+STUDY_RUNS += ["study_pixels reference 1", "study_length M1 gru 3 1", "study_lstm M1 tuned 1"]
+RUNS = [*tiny.PIXELS, *tiny.META, *STUDY_RUNS, "study_alpha M1 1", *tiny.WRITTEN]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from pipeline.files import formats
 from pipeline.meta.source import Source
 from pipeline.params import loading
 from pipeline.params.sections import REFERENCE, Params
-from pipeline.probes import bounds, seeds, summaries
+from pipeline.probes import bounds, seeds, summaries, trainings
 from pipeline.probes.tables import stack
 from pipeline.runtime import transaction
 from pipeline.tables import settings
@@ -78,10 +78,10 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
             studies.memory.priors.items(), studies.memory.reset_every
         )
     ]
-    trainings = {name: _trainings(name) for name in studies.pixels}
-    judged = settings.judge(trainings)
-    return {
-        paths.TRAININGS: trainings[REFERENCE],
+    by_settings = {name: _trainings(name) for name in studies.pixels}
+    judged = settings.judge(by_settings)
+    return _optional(params) | {
+        paths.TRAININGS: by_settings[REFERENCE],
         paths.SETTINGS: judged,
         paths.READINGS: settings.readings(judged),
         paths.RECIPES: pd.DataFrame(recipes),
@@ -104,6 +104,35 @@ def _trainings(name: str) -> pd.DataFrame:
         {number: formats.read_table(found[number]) for number in sorted(found)}, "training"
     )
     return table[[*FIRST_COLUMNS, *table.columns.difference(FIRST_COLUMNS, sort=False)]]
+
+
+def _optional(params: Params) -> dict[Path, pd.DataFrame]:
+    """The tables of studies that may be incomplete, of the runs that are there."""
+    models, studies = params.meta.models, params.studies
+    cells, recipes = ("gru", "lstm"), vars(params.meta.optimiser)
+    lengths = product(models, cells, studies.length.trained, studies.length.repetitions)
+    gru = product(models, recipes, studies.repetitions)
+    by_cell = _existing({(*key[:2], "gru", key[2]): paths.study_curve(*key) for key in gru})
+    lstm = product(models, recipes, studies.repetitions)
+    by_cell |= _existing({(*key[:2], "lstm", key[2]): paths.study_lstm(*key) for key in lstm})
+    alphas = product(studies.alpha.trained_on, studies.alpha.repetitions)
+    found = {
+        paths.LENGTH: (
+            trainings.lengths,
+            _existing({key: paths.study_length(*key) for key in lengths}),
+        ),
+        paths.CELLS: (trainings.cells, by_cell),
+        paths.TRAINED_ALPHA: (
+            trainings.other_alphas,
+            _existing({key: paths.study_alpha(*key) for key in alphas}),
+        ),
+    }
+    tables = {path: summarise(runs) for path, (summarise, runs) in found.items() if runs}
+    return {path: table for path, table in tables.items() if len(table)}
+
+
+def _existing(files: dict[tuple, Path]) -> dict[tuple, pd.DataFrame]:
+    return {key: formats.read_table(path) for key, path in files.items() if path.exists()}
 
 
 def _read(path: Path) -> pd.DataFrame:

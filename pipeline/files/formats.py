@@ -22,7 +22,7 @@ TEXT = (
     {"digit", "masks", "method", "predictor", "snapshot", "split", "strategy", "task"}
     | {"model", "position", "prior", "recipe", "schedule", "sequences"}
     | {"quantity", "unit", "verdict", "verdict_first", "written", "block", "baseline", "failure"}
-    | {"settings", "at", "shown"}
+    | {"settings", "at", "shown", "cell"}
 )
 
 # Columns that may have empty cells, besides standard errors (`*_se`): one value has none.
@@ -66,6 +66,14 @@ EMPTY: dict[Path, tuple[str, ...]] = {
     paths.SPREAD: tuple(
         f"{name}_{end}" for name in ("accuracy", "cross_entropy") for end in ("mean", "low", "high")
     ),
+    paths.ALPHA: ("level", "level_most", "rise"),
+    # A network that draws no whole period, or too few.
+    paths.FREE_RUNNING: (
+        *("right", "right_low", "right_high", "early", "late"),
+        *("g", "p_value", "nats", "detectable"),
+    ),
+    # A single network.
+    paths.CELLS: ("ratio_low", "ratio_high"),
 }
 
 # DVC would put a damaged file of its cache back in the place of a new one.

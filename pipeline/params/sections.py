@@ -244,6 +244,21 @@ class PixelSettings(Section):
     snapshot_every: Count
 
 
+class Length(Section):
+    """Section studies.length: networks that are unrolled for a few steps only."""
+
+    repetitions: Annotated[tuple[Count, ...], Field(min_length=1, max_length=100), Ascending]
+    trained: Annotated[tuple[Count, ...], Field(min_length=1, max_length=16), Ascending]
+    tested: Annotated[tuple[Count, ...], Field(min_length=1, max_length=4), Ascending]
+
+
+class OtherAlpha(Section):
+    """Section studies.alpha: networks that were trained on another prior than their Bayes."""
+
+    repetitions: Annotated[tuple[Count, ...], Field(min_length=1, max_length=100), Ascending]
+    trained_on: Annotated[dict[Name, Alpha], Field(min_length=1, max_length=32)]
+
+
 class Studies(Section):
     """Section studies: the long runs of studies/dvc.yaml."""
 
@@ -251,6 +266,8 @@ class Studies(Section):
     sequences: Sequences
     pixels: Annotated[dict[Name, PixelSettings], Field(min_length=1, max_length=16)]
     memory: Memory
+    length: Length
+    alpha: OtherAlpha
 
     @field_validator("pixels")
     @classmethod

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline import paths
-from pipeline.figures import drawing, inpainting, meta, pixels, scorecard
+from pipeline.figures import drawing, inpainting, length, meta, pixels, scorecard
 from pipeline.figures.overview import overview
 from pipeline.files.formats import read_arrays, read_table
 from pipeline.params.sections import MetaModel
@@ -52,5 +52,7 @@ def run(source: str, models: Mapping[str, MetaModel]) -> dict[Path, bytes]:
         figures["meta_regret"] = partial(meta.regret, shown)
         figures["meta_excess"] = partial(meta.excess, studied["excess"])
         figures["meta_memory"] = partial(meta.memory, studied["memory"])
+    if len(studied["length"]):
+        figures["meta_length"] = partial(length.excess, studied["length"])
     drawn = drawing.draw(figures)
     return {paths.FIGURES / f"{name}.png": png for name, png in drawn.items()}

@@ -40,6 +40,8 @@ TABLES = (
     paths.CONCENTRATION,
     paths.MATRIX,
     paths.UNSEEN,
+    paths.FREE_RUNNING,
+    paths.ALPHA,
     paths.SCORECARD,
     paths.BLOCKS,
     paths.SPREAD,

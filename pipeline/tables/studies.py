@@ -20,6 +20,8 @@ FILES = (
     paths.PROBES,
     paths.MEMORY,
 )
+# Of studies that may be missing.
+OPTIONAL = (paths.LENGTH, paths.CELLS, paths.TRAINED_ALPHA)
 # The same of the pixel network, whose images may be others now.
 OF_PIXELS = (paths.TRAININGS, paths.SETTINGS, paths.READINGS)
 # Columns of tables without a row, and the types of these values, where nothing was studied.
@@ -34,10 +36,13 @@ ABSENT: dict[str, dict[str, Any]] = {
 def read(models: Mapping[str, MetaModel]) -> dict[str, pd.DataFrame]:
     """By the names of their files, without the models that they do not cover."""
     if not paths.RECIPES.exists():  # the studies were never run
-        return {path.stem: _absent(path.stem) for path in FILES}
-    tables = {path.stem: formats.read_table(path) for path in FILES}
+        return {path.stem: _absent(path.stem) for path in (*FILES, *OPTIONAL)}
+    tables = {path.stem: _absent(path.stem) for path in OPTIONAL}
+    there = [*FILES, *(path for path in OPTIONAL if path.exists())]
+    tables |= {path.stem: formats.read_table(path) for path in there}
     known = covered(tables["recipes"], models)
-    for name in ("recipes", "networks", "excess", "regret", "reactions", "probes"):
+    by_model = ["recipes", "networks", "excess", "regret", "reactions", "probes"]
+    for name in (*by_model, *(path.stem for path in OPTIONAL)):
         tables[name] = tables[name][tables[name].model.isin(known)]
     return tables
 

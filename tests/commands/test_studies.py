@@ -7,10 +7,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pipeline import paths
-from pipeline.commands import demo, studies
+from pipeline.commands import studies
 from pipeline.files import formats
 from pipeline.params import loading, sections
 from pipeline.runtime import transaction
+from pipeline.tables.studies import FILES
 from tests import tiny
 
 KEYS = list(product(("M1", "M3"), tiny.RECIPES))
@@ -55,9 +56,7 @@ def params(folder) -> sections.Params:
 
 def test_the_tables_are_of_all_runs(params):
     studies.main()
-    recipes, networks, excess, regret, reactions, probes, memory = map(
-        formats.read_table, demo.STUDIES
-    )
+    recipes, networks, excess, regret, reactions, probes, memory = map(formats.read_table, FILES)
     assert list(zip(recipes.model, recipes.recipe)) == KEYS
     # Means over two repetitions.
     assert_allclose(recipes.excess, np.arange(1.5, 13, 2))

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.axes import Axes
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.figures import drawing, inpainting, meta, mosaic, scorecard, style
+from pipeline.figures import drawing, inpainting, length, meta, mosaic, scorecard, style
 
 ROOT = Path(__file__).parents[2]
 
@@ -167,3 +167,12 @@ def test_figures_and_words_do_not_wait_for_slow_libraries(stage, own):
     loaded = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
     slow = {"matplotlib", "tensorflow", "keras", "scipy", "sklearn"}
     assert slow.intersection(loaded) == own
+
+
+def test_the_length_figure_has_only_tests_that_every_length_has():
+    rows = [(length, tested) for length in (1, 4) for tested in (length, 9)]
+    table = pd.DataFrame(rows, columns=["length", "tested"]).assign(model="M1", cell="gru")
+    values = {"window_excess": 0.1, "excess": 0.2, "lowest": 0.1, "highest": 0.3}
+    drawn = length.excess(table.assign(**values)).axes[0]
+    lines = {line.get_label(): np.asarray(line.get_xdata()).tolist() for line in drawn.lines}
+    assert lines == {name: [1, 4] for name in ("own length", "over 9", "exact, window alone")}
