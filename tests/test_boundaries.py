@@ -4,6 +4,7 @@ import compileall
 import re
 import shutil
 from collections import defaultdict
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from pipeline.runtime import transaction
 from tests.tiny import ROOT
 
 PIXELS = {"binarise", "context", "rollout", "inpaint"}
-BAYES = {"compare_bayes", "probe_knowledge", "probe_shifted", "free_run", "alpha"}
+BAYES = {"compare_bayes", "probe_knowledge", "probe_shifted", "free_run", "alpha", "study_probes"}
 STUDIES = {"study_training", "study_memory", "study_length", "study_lstm", "study_alpha"}
 TRAINED_ON_SEQUENCES = {"train_meta"} | STUDIES
 WRITTEN = {"scorecard", "draw", "report"}
@@ -110,9 +111,13 @@ def test_an_edit_concerns_what_it_can_change_and_nothing_else(dependency, change
 def test_a_changed_model_is_trained_alone(changed):
     recipes = ("plain", "tuned", "converged")
     studies = {f"study_training@M1-{recipe}-1" for recipe in recipes}
-    studies |= {f"study_lstm@M1-{recipe}-1" for recipe in ("tuned",)}
     studies |= {"study_length@M1-gru-1-1", "study_length@M1-lstm-1-1", "study_alpha@M1-1"}
-    assert changed["params.yaml"] == {"train_meta@M1"} | WRITTEN | BAYES | studies
+    studies |= {"study_lstm@M1-tuned-1"}
+    # Every network meets the sequences of every model.
+    probed = product(("M1", "M2", "M3", "M4"), ("plain", "converged"))
+    studies |= {f"study_probes@{model}-{recipe}-1" for model, recipe in probed}
+    main = BAYES - {"study_probes"}
+    assert changed["params.yaml"] == {"train_meta@M1"} | WRITTEN | main | studies
     assert changed.keys() == EDITS.keys() | {"params.yaml"}
 
 
@@ -132,4 +137,4 @@ def test_the_branches_that_make_runs_side_by_side_share_no_stage(project):
         pixels, meta = map(needed, re.findall(r"--wait-for-lock repro (.+)", makefile))
         assert not pixels & meta
         assert pixels | meta | WRITTEN == needed("report")
-        assert ALL - needed("report") == STUDIES | {"study_pixels"}
+        assert ALL - needed("report") == STUDIES | {"study_pixels", "study_probes"}

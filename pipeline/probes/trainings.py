@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import ttest_ind
 
-from pipeline.probes import seeds
+from pipeline.core import intervals
 from pipeline.probes.tables import stack
 
 
@@ -68,7 +68,7 @@ def cells(runs: Mapping[tuple, pd.DataFrame]) -> pd.DataFrame:
         low = high = np.nan
         if min(map(len, logs)) > 1:
             low, high = np.exp(
-                ttest_ind(*logs, equal_var=False).confidence_interval(seeds.COVERAGE)
+                ttest_ind(*logs, equal_var=False).confidence_interval(intervals.COVERAGE)
             )
         table.append(row | {"ratio_low": low, "ratio_high": high})
     return pd.DataFrame(table)

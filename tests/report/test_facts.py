@@ -74,7 +74,7 @@ def test_what_is_attainable_depends_on_both_predictors(published, verdict):
     ],
 )
 def test_what_is_learned_depends_on_what_counting_is_worth(excess, gain, expected):
-    assert facts.outcome(row(excess=excess, gain=gain)) == expected
+    assert facts.outcome(row(excess_high=excess, gain=gain)) == expected
 
 
 @pytest.mark.parametrize(
