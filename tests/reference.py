@@ -29,7 +29,7 @@ def gru(weights: list[np.ndarray], inputs: list[np.ndarray]) -> list[np.ndarray]
     """
     kernel, recurrent, bias = weights
     if bias.ndim == 2:
-        return gru_reset_after(kernel, recurrent, *bias, inputs)
+        return gru_reset_after(kernel, recurrent, bias[0], bias[1], inputs)
     units = len(recurrent)
     z, r, g = (slice(gate * units, (gate + 1) * units) for gate in range(3))
     h = np.zeros(units)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from itertools import product
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -92,13 +93,14 @@ def sequences(predictions: Arrays, models: Collection[str]) -> Figure:
     Of every model as many steps as the longest period has.
     """
     kinds = {"own": "own prior", "fixed": "fixed p"}
-    layout = {"gap": (0.6, 0.25), "left": 1.05, "bottom": 0.85}
+    layout: dict[str, Any] = {"gap": (0.6, 0.25), "left": 1.05, "bottom": 0.85}
     figure, axes = panels(len(models), 2 * len(kinds), (2.2, 1.35), **layout, sharex="col")
     resets = [np.flatnonzero(predictions[f"{model}-own-characters"] == 0) for model in models]
     longest = max(int(np.diff(at).max(initial=1)) for at in resets)
     for column, model in zip(axes.T, models):
-        for pair, kind in zip(column.reshape(-1, 2), kinds):
-            _last_steps(*pair, longest, *sequence_arrays(predictions, model, kind))
+        for (above, below), kind in zip(column.reshape(-1, 2), kinds):
+            characters, network, exact = sequence_arrays(predictions, model, kind)
+            _last_steps(above, below, longest, characters, network, exact)
         column[0].set_title(model)
         column[-1].set_xlabel("time step")
         whole_numbers(column[-1].xaxis)
@@ -124,7 +126,7 @@ def _last_steps(
         np.where(is_reset[:, None], np.nan, p[time].astype(float)) for p in (network, exact)
     )
     for symbol, colour in enumerate(symbol_colours(exact.shape[1] - 1), start=1):
-        line = {"color": colour, "marker": ".", "markersize": 4, "linewidth": 1.2}
+        line: dict[str, Any] = {"color": colour, "marker": ".", "markersize": 4, "linewidth": 1.2}
         above.plot(time, network[:, symbol], label=f"network, symbol {symbol}", **line)
         above.plot(time, exact[:, symbol], label="exact Bayes", **DASHED)
         below.plot(time, network[:, symbol] - exact[:, symbol], **line)
@@ -263,7 +265,7 @@ def simplex(table: pd.DataFrame) -> Figure:
 
 def reactions(after: pd.DataFrame) -> Figure:
     """Network less exact after nothing but symbol 1: who reacts faster? A line each."""
-    layout = {"left": 1.1, "bottom": 0.9, "gap": (0.7, 0)}
+    layout: dict[str, Any] = {"left": 1.1, "bottom": 0.9, "gap": (0.7, 0)}
     figure, axes, columns = panels_by(after, (2.4, 2.4), **layout)
     for (panel,), own in columns:
         for recipe in ("plain", "converged"):

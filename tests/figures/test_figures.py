@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.figures import drawing, inpainting, length, meta, mosaic, scorecard, style
@@ -34,13 +35,17 @@ def sequences(*symbols: int) -> dict[str, np.ndarray]:
     return {f"M1-{kind}-{part}": parts[part] for kind in ("own", "fixed") for part in parts}
 
 
+def drawn(line: Line2D) -> np.ndarray:
+    return np.asarray(line.get_ydata(), float)
+
+
 def test_a_sequence_ends_with_a_period_and_gaps_at_its_resets():
     own, below, *_ = meta.sequences(sequences(1, 2, 3, 1), ["M1"]).axes
     network, exact = own.lines[:2]
     assert_array_equal(network.get_xdata(), [15, 16, 17, 18, 19])
-    assert_allclose(network.get_ydata(), [np.nan, *[0.26] * 4])
-    assert_allclose(exact.get_ydata(), [np.nan, *[0.25] * 4])
-    assert_allclose(below.lines[0].get_ydata(), [np.nan, *[0.01] * 4])
+    assert_allclose(drawn(network), [np.nan, *[0.26] * 4])
+    assert_allclose(drawn(exact), [np.nan, *[0.25] * 4])
+    assert_allclose(drawn(below.lines[0]), [np.nan, *[0.01] * 4])
     assert below.get_ylim() == (-meta.SMALL, meta.SMALL)
 
 

@@ -1,5 +1,7 @@
 """The published numbers among trainings that are made up, so that each cell can be checked."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,7 +40,12 @@ def judged() -> pd.DataFrame:
 
 
 def cell(judged: pd.DataFrame, **where) -> pd.Series:
-    key = {"settings": "reference", "at": "snapshot", "strategy": "argmax", "shown": "all"}
+    key: dict[str, Any] = {
+        "settings": "reference",
+        "at": "snapshot",
+        "strategy": "argmax",
+        "shown": "all",
+    }
     key |= {"snapshot": "0", "horizon": 10, "quantity": "cross_entropy"}
     (row,) = settings.select(judged, **key | where).to_dict("records")
     return pd.Series(row)
