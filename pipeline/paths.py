@@ -105,6 +105,7 @@ TRAINED_ALPHA = Path("reports/meta/trained_alpha.csv")
 SCORECARD = Path("reports/scorecard.csv")
 BLOCKS = Path("reports/blocks.csv")
 SPREAD = Path("reports/spread.csv")
+CLAIMS = Path("reports/claims.csv")
 
 # draw
 FIGURES = Path("reports/figures")

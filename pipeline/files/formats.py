@@ -17,13 +17,14 @@ from pipeline import paths
 from pipeline.runtime import checks
 from pipeline.runtime.process import first_line
 
-# Columns of text, in all tables; every other column holds numbers.
+# Columns of text, in all tables and in one; every other column holds numbers.
 TEXT = (
     {"digit", "masks", "method", "predictor", "snapshot", "split", "strategy", "task"}
     | {"model", "position", "prior", "recipe", "schedule", "sequences"}
     | {"quantity", "unit", "verdict", "verdict_first", "written", "block", "baseline", "failure"}
-    | {"settings", "at", "shown", "cell"}
+    | {"settings", "at", "shown", "cell", "claim", "found"}
 )
+TEXT_OF = {paths.CLAIMS: {"published"}}
 
 # Columns that may have empty cells, besides standard errors (`*_se`): one value has none.
 EMPTY: dict[Path, tuple[str, ...]] = {
@@ -130,7 +131,7 @@ def read_table(path: Path) -> pd.DataFrame:
         # "nan" may be the name of a model, so that only empty cells are NaN.
         table = pd.read_csv(
             io.BytesIO(content),
-            dtype=dict.fromkeys(TEXT, str),
+            dtype=dict.fromkeys(_text(path), str),
             keep_default_na=False,
             na_values=[""],
         )
@@ -154,12 +155,17 @@ def _check_structure(content: bytes) -> None:
             raise ValueError(f"row {number} has {len(row)} cells, not {len(header)}")
 
 
+def _text(path: Path) -> set[str]:
+    """The columns of text that a table may have."""
+    return TEXT | TEXT_OF.get(path, set())
+
+
 def _check_table(path: Path, table: pd.DataFrame) -> None:
     """Check the types of all columns, and that only those of EMPTY have empty cells."""
     if table.empty:
         raise ValueError(f"{path}: got no row; expected at least one")
     for column, values in table.items():
-        if column in TEXT:
+        if column in _text(path):
             wrong = ~values.map(lambda value: isinstance(value, str)).to_numpy(bool)
         elif values.dtype.kind in "iuf":
             may_be_empty = column in EMPTY.get(path, ()) or str(column).endswith("_se")

@@ -45,6 +45,7 @@ TABLES = (
     paths.SCORECARD,
     paths.BLOCKS,
     paths.SPREAD,
+    paths.CLAIMS,
 )
 # Packages that decide bytes of the report alone, or run it.
 PACKAGES = ("matplotlib", "dvc")

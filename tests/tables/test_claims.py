@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from pipeline.report import claims
+from pipeline.tables import claims
 
 
 def trainings(strategy: str, **by_snapshot: list[float]) -> pd.DataFrame:
