@@ -169,7 +169,7 @@ def _empty_bottom(tables: Tables) -> Claim:
 
 
 def _tries_differ_little(tables: Tables) -> Claim:
-    rows = _rows(tables, "subsets", snapshot="5", strategy="argmax")
+    rows = _rows(tables, "subsets", predictor="5", strategy="argmax")
     worst = rows.loc[rows.accuracy_sd.idxmax()]
     found = (
         f"snapshot 5: accuracies of 1,000 images drawn again deviate by up to "
