@@ -113,7 +113,7 @@ def probe_shifted(
     """A network on the sequences of every model, and on fixed p all over the simplex."""
     own = source(tasks[name])
 
-    def score(other: Source | KnownP, rng: np.random.Generator) -> dict[str, float]:
+    def score(other: Source | KnownP, rng: np.random.Generator) -> dict[str, Any]:
         characters = _draw(other, rng, probes.sequences, training.steps)
         log_p = prediction.log_p_next(network, characters).astype(np.float64)
         found = shifted.compare(shifted.log_p_symbol(log_p), characters, own, other)
