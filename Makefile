@@ -57,10 +57,11 @@ lock: packages ## pin what pyproject.toml names; UPGRADE=1 takes the newest vers
 	python -m tools.lock $(if $(UPGRADE),--upgrade)
 
 # The graph in FOLDER, with the environment as it is. DVC takes one stage at a time, but two
-# branches of the graph that share no stage can run side by side: one computes while the other
-# imports, reads or draws. Only one of them shows progress bars.
+# branches of the graph that share no stage but `check` can run side by side: one computes while
+# the other imports, reads or draws. Only one of them shows progress bars.
 FOLDER := .
 graph:
+	cd $(FOLDER) && dvc repro check
 	@$(MAKE) --jobs 2 --no-print-directory branch-pixels branch-meta
 	cd $(FOLDER) && dvc repro
 branch-pixels:

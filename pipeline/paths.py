@@ -13,6 +13,9 @@ TFDS_CACHE = Path("data/tensorflow_datasets")
 CHECKPOINTS = Path("data/checkpoints")
 LOCKS = Path("data/locks")
 
+# check
+CHECKED = Path("reports/checked.json")
+
 # binarise
 BINARISED = Path("data/mnist/binarised.npz")
 INK = Path("reports/data/ink.csv")
