@@ -67,7 +67,7 @@ graph:
 branch-pixels:
 	cd $(FOLDER) && dvc --wait-for-lock repro context rollout inpaint
 branch-meta:
-	cd $(FOLDER) && TQDM_DISABLE=1 dvc --wait-for-lock repro compare_bayes probe_knowledge probe_shifted
+	cd $(FOLDER) && TQDM_DISABLE=1 dvc --wait-for-lock repro compare_bayes probe_knowledge probe_shifted free_run alpha
 
 packages:
 	@sh tools/install.sh all

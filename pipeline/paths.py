@@ -34,6 +34,7 @@ HORIZONS = Path("reports/rollout/horizons.csv")
 STEPS_AHEAD = Path("reports/rollout/steps.csv")
 PAIRED_ROLLOUTS = Path("reports/rollout/paired.csv")
 DRAWS = Path("reports/rollout/draws.csv")
+SUBSETS = Path("reports/rollout/subsets.csv")
 FAILURES = Path("reports/rollout/failures.csv")
 ROLLOUT_IMAGES = Path("reports/rollout/images.csv")
 ROLLOUT_GALLERY = Path("reports/rollout/gallery.npz")
@@ -74,23 +75,40 @@ MATRIX = Path("reports/meta/matrix.csv")
 SIMPLEX = Path("reports/meta/simplex.csv")
 UNSEEN = Path("reports/meta/unseen.csv")
 
+# free_run
+FREE_RUNNING = Path("reports/meta/free_running.csv")
+
+# alpha
+ALPHA = Path("reports/meta/alpha.csv")
+
 # The studies: what their runs write, and the tables that the command `studies` makes of it.
 STUDY_TRAINING = Path("studies/training")
 STUDY_MEMORY = Path("studies/memory")
+STUDY_PROBES = Path("studies/probes")
 STUDY_PIXELS = Path("studies/pixels")
+STUDY_MODELS = Path("models/studies")
 TRAININGS = Path("reports/pixels/trainings.csv")
 SETTINGS = Path("reports/pixels/settings.csv")
+READINGS = Path("reports/pixels/readings.csv")
+STUDY_LENGTH = Path("studies/length")
+STUDY_LSTM = Path("studies/lstm")
+STUDY_ALPHA = Path("studies/alpha")
 RECIPES = Path("reports/meta/recipes.csv")
 NETWORKS = Path("reports/meta/networks.csv")
 EXCESS = Path("reports/meta/excess.csv")
 REGRET = Path("reports/meta/regret.csv")
 MEMORY = Path("reports/meta/memory.csv")
-MEMORY_SUMMARY = Path("reports/meta/memory_summary.csv")
+REACTIONS = Path("reports/meta/reactions.csv")
+PROBES = Path("reports/meta/probes.csv")
+LENGTH = Path("reports/meta/length.csv")
+CELLS = Path("reports/meta/cells.csv")
+TRAINED_ALPHA = Path("reports/meta/trained_alpha.csv")
 
 # scorecard
 SCORECARD = Path("reports/scorecard.csv")
 BLOCKS = Path("reports/blocks.csv")
 SPREAD = Path("reports/spread.csv")
+CLAIMS = Path("reports/claims.csv")
 
 # draw
 FIGURES = Path("reports/figures")
@@ -121,6 +139,11 @@ def meta_curves(name: str) -> Path:
     return META_REPORTS / f"curves-{name}.csv"
 
 
+def study_model(name: str, recipe: str, repetition: int) -> Path:
+    """The network of a study, which a recipe trained."""
+    return STUDY_MODELS / f"{name}-{recipe}-{repetition}.keras"
+
+
 def study_curve(name: str, recipe: str, repetition: int) -> Path:
     """Excess while training a meta-task model by a recipe."""
     return STUDY_TRAINING / f"{name}-{recipe}-{repetition}-curve.csv"
@@ -131,6 +154,11 @@ def study_regret(name: str, recipe: str, repetition: int) -> Path:
     return STUDY_TRAINING / f"{name}-{recipe}-{repetition}-regret.csv"
 
 
+def study_probes(name: str, recipe: str, repetition: int) -> Path:
+    """What the probes find in the network of a study."""
+    return STUDY_PROBES / f"{name}-{recipe}-{repetition}.csv"
+
+
 def study_memory(prior: str, reset_every: int) -> Path:
     """Excess by hidden units, for one prior and length of the period."""
     return STUDY_MEMORY / f"{prior}-{reset_every}.csv"
@@ -139,3 +167,18 @@ def study_memory(prior: str, reset_every: int) -> Path:
 def study_pixels(settings: str, repetition: int) -> Path:
     """The scores of every snapshot of a training of the pixel network."""
     return STUDY_PIXELS / f"{settings}-{repetition}.csv"
+
+
+def study_length(name: str, cell: str, length: int, repetition: int) -> Path:
+    """Excess of a network that is trained on windows of one length."""
+    return STUDY_LENGTH / f"{name}-{cell}-{length}-{repetition}.csv"
+
+
+def study_lstm(name: str, recipe: str, repetition: int) -> Path:
+    """Excess of an LSTM that is trained by a recipe."""
+    return STUDY_LSTM / f"{name}-{recipe}-{repetition}.csv"
+
+
+def study_alpha(name: str, repetition: int) -> Path:
+    """A network trained on another alpha, compared with exact Bayes of the model's own."""
+    return STUDY_ALPHA / f"{name}-{repetition}.csv"

@@ -29,7 +29,7 @@ def gru(weights: list[np.ndarray], inputs: list[np.ndarray]) -> list[np.ndarray]
     """
     kernel, recurrent, bias = weights
     if bias.ndim == 2:
-        return gru_reset_after(kernel, recurrent, *bias, inputs)
+        return gru_reset_after(kernel, recurrent, bias[0], bias[1], inputs)
     units = len(recurrent)
     z, r, g = (slice(gate * units, (gate + 1) * units) for gate in range(3))
     h = np.zeros(units)
@@ -441,3 +441,66 @@ def leave_one_out(values: Sequence[Sequence[float]], error: float) -> list[float
             z.append((row[own] - statistics.mean(others)) / math.sqrt(variance))
         found.append(statistics.mean(z))
     return found
+
+
+def window_predictive(
+    window: Sequence[int], alpha: Sequence[float], reset_every: int
+) -> np.ndarray:
+    """Log p(x_t = k | x_<t) where the window may begin at each place of a period.
+
+    A ratio of two probabilities of a whole beginning, each a sum over the places.
+    """
+    rows = []
+    for t in range(len(window)):
+        before = _p_window(window[:t], alpha, reset_every)
+        ways = [[*window[:t], k] for k in range(len(alpha) + 1)]
+        p = [_p_window(way, alpha, reset_every) / before for way in ways]
+        rows.append([math.log(value) if value else -math.inf for value in p])
+    return np.array(rows)
+
+
+def _p_window(window: Sequence[int], alpha: Sequence[float], reset_every: int) -> float:
+    total = 0.0
+    for phase in range(reset_every):
+        due = [(phase + t) % reset_every == 0 for t in range(len(window))]
+        if due != [character == 0 for character in window]:
+            continue
+        periods: list[list[int]] = [[]]
+        for character in window:
+            if character == 0:
+                periods.append([])
+            else:
+                periods[-1].append(character)
+        total += math.exp(math.fsum(log_evidence(count(own, len(alpha)), alpha) for own in periods))
+    return total / reset_every
+
+
+def draw(model: Any, uniform: Sequence[float]) -> list[int]:
+    """A sequence of a network's own symbols: the first whose cumulative probability is above u."""
+    values: list[int] = []
+    for u in uniform:
+        p = np.exp(log_p_next(model, [*values, 0])[-1])
+        values.append(
+            next(k for k in range(len(p)) if math.fsum(p[: k + 1]) > u or k == len(p) - 1)
+        )
+    return values
+
+
+def mistaken(
+    data: Sequence[float], believed: Sequence[float], reset_every: int
+) -> dict[str, float]:
+    """Exact predictors of two alphas on the first's data, in loops over every sequence."""
+    bias, apart, only_1 = [], [], []
+    for seen in range(reset_every - 1):
+        for symbols in product(range(1, len(data) + 1), repeat=seen):
+            counts = count(symbols, len(data))
+            p, q = (math.exp(log_predictive(counts, alpha)[0]) for alpha in (data, believed))
+            weight = math.exp(log_evidence(counts, data)) / (reset_every - 1)
+            bias.append(weight * (p - q))
+            apart.append(weight * abs(p - q))
+            if set(symbols) <= {1}:
+                only_1.append(p - q)
+    start, *later = only_1
+    level = statistics.fmean(later)
+    found = {"bias": math.fsum(bias), "apart": math.fsum(apart), "start": start}
+    return found | {"level": level, "level_most": max(later, key=abs), "rise": level - start}

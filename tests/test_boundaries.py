@@ -4,6 +4,7 @@ import compileall
 import re
 import shutil
 from collections import defaultdict
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,16 @@ from pipeline.runtime import transaction
 from tests.tiny import ROOT
 
 PIXELS = {"binarise", "context", "rollout", "inpaint"}
-BAYES = {"compare_bayes", "probe_knowledge", "probe_shifted"}
-TRAINED_ON_SEQUENCES = {"train_meta", "study_training", "study_memory"}
+BAYES = {"compare_bayes", "probe_knowledge", "probe_shifted", "free_run", "alpha", "study_probes"}
+STUDIES = {"study_training", "study_memory", "study_length", "study_lstm", "study_alpha"}
+TRAINED_ON_SEQUENCES = {"train_meta"} | STUDIES
 WRITTEN = {"scorecard", "draw", "report"}
 ALL = {"train_pixels", "study_pixels"} | WRITTEN | PIXELS | BAYES | TRAINED_ON_SEQUENCES
 
 PROJECT = ("dvc.yaml", "studies/dvc.yaml", ".dvcignore", "numerics.lock", "params.yaml")
+# Of each study.
+FEW = {"repetitions": [1], "memory": {"reset_every": [2]}, "alpha": {"repetitions": [1]}}
+FEW |= {"length": {"repetitions": [1], "trained": [1]}}
 # Files that change no byte of a result.
 TOOLS = ("__main__", "paths", "commands/demo", "runtime/process")
 # What an edit of a file concerns, by the dependency that has it.
@@ -48,7 +53,7 @@ def project(tmp_path_factory):
     transaction.place({folder / name: (ROOT / name).read_bytes() for name in PROJECT})
     compiled = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "pipeline", folder / "pipeline", ignore=compiled)
-    change_params(folder, {"studies": {"repetitions": [1], "memory": {"reset_every": [2]}}})
+    change_params(folder, {"studies": FEW})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         patch.chdir(folder)
@@ -106,9 +111,15 @@ def test_an_edit_concerns_what_it_can_change_and_nothing_else(dependency, change
 
 
 def test_a_changed_model_is_trained_alone(changed):
-    recipes = ("published", "tuned", "converged")
+    recipes = ("plain", "tuned", "converged")
     studies = {f"study_training@M1-{recipe}-1" for recipe in recipes}
-    assert changed["params.yaml"] == {"check", "train_meta@M1"} | WRITTEN | BAYES | studies
+    studies |= {"study_length@M1-gru-1-1", "study_length@M1-lstm-1-1", "study_alpha@M1-1"}
+    studies |= {"study_lstm@M1-tuned-1"}
+    # Every network meets the sequences of every model.
+    probed = product(("M1", "M2", "M3", "M4"), ("plain", "converged"))
+    studies |= {f"study_probes@{model}-{recipe}-1" for model, recipe in probed}
+    main = BAYES - {"study_probes"}
+    assert changed["params.yaml"] == {"check", "train_meta@M1"} | WRITTEN | main | studies
     assert changed.keys() == EDITS.keys() | {"params.yaml"}
 
 
@@ -128,4 +139,4 @@ def test_the_branches_that_make_runs_side_by_side_share_no_stage(project):
         pixels, meta = map(needed, re.findall(r"--wait-for-lock repro (.+)", makefile))
         assert pixels & meta == {"check"}  # it has run before
         assert pixels | meta | WRITTEN == needed("report")
-        assert ALL - needed("report") == {"study_training", "study_memory", "study_pixels"}
+        assert ALL - needed("report") == STUDIES | {"study_pixels", "study_probes"}

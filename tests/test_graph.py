@@ -8,6 +8,7 @@ import re
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
+from typing import get_args
 
 import grimp
 import pytest
@@ -19,6 +20,7 @@ from pipeline.files import fingerprint, formats
 from pipeline.params import loading, sections
 from pipeline.runtime import transaction
 from pipeline.runtime.checkpoints import TOOLS
+from pipeline.tables import studies as tables
 from tests import tiny
 from tests.tiny import ROOT
 
@@ -27,7 +29,7 @@ GRAPH = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")
 STUDIES = YAML(typ="safe", pure=True).load(ROOT / "studies" / "dvc.yaml")["stages"]
 # A stage that is repeated over a list has its content under `do`.
 MAIN = {name: stage.get("do", stage) for name, stage in GRAPH["stages"].items()}
-STAGES = MAIN | STUDIES
+STAGES = MAIN | {name: stage.get("do", stage) for name, stage in STUDIES.items()}
 IMPORTS = grimp.build_graph("pipeline")
 MODULES = {stage: import_module(f"pipeline.stages.{stage}") for stage in STAGES}
 
@@ -37,7 +39,8 @@ each_stage = pytest.mark.parametrize("stage", STAGES)
 def keys(stage: str) -> dict[str, str]:
     """How dvc.yaml writes each key of a stage, in the order in which DVC gives them."""
     written = ["${item}"] * (stage == "train_meta")
-    written += [f"${{item.{name}}}" for name in STAGES[stage].get("matrix", ())]
+    entries = STUDIES.get(stage, {}).get("foreach", {"": STAGES[stage].get("matrix", ())})
+    written += [f"${{item.{name}}}" for name in next(iter(entries.values()))]
     return dict(zip(getattr(MODULES[stage], "KEYS", {}), written, strict=True))
 
 
@@ -65,9 +68,26 @@ def test_stages_are_repeated_over_what_the_parameters_list():
         "recipe": list(sections.MetaOptimiser.model_fields),
         "repetition": "${studies.repetitions}",
     }
+    assert STUDIES["study_probes"]["matrix"] == {
+        **STUDIES["study_training"]["matrix"],
+        "recipe": list(studies.PROBED),
+    }
     assert STUDIES["study_memory"]["matrix"] == {
         "prior": list(PARAMS.studies.memory.priors),
         "reset_every": "${studies.memory.reset_every}",
+    }
+    runs = STUDIES["study_pixels"]["foreach"]
+    assert [f"{run['settings']}-{run['repetition']}" for run in runs.values()] == list(runs)
+    assert {run["settings"] for run in runs.values()} == PARAMS.studies.pixels.keys()
+    assert STUDIES["study_length"]["matrix"] == {
+        "model": "${stages.train_meta.foreach}",
+        "cell": list(get_args(sections.Cell)),
+        "length": "${studies.length.trained}",
+        "repetition": "${studies.length.repetitions}",
+    }
+    assert STUDIES["study_alpha"]["matrix"] == {
+        "model": list(PARAMS.studies.alpha.trained_on),
+        "repetition": "${studies.alpha.repetitions}",
     }
     assert {stage["wdir"] for stage in STUDIES.values()} == {".."}
 
@@ -108,8 +128,9 @@ def test_code_dependencies_are_the_stage_and_the_folders_that_it_imports(stage):
 
 
 # One of each stage, in an order in which they can run.
-STUDY_RUNS = ["study_training M1 published 1", "study_memory biased 2"]
-RUNS = ["check", *tiny.PIXELS, *tiny.META, *STUDY_RUNS, *tiny.WRITTEN]
+STUDY_RUNS = ["study_training M1 plain 1", "study_probes M1 plain 1", "study_memory biased 2"]
+STUDY_RUNS += ["study_pixels reference 1", "study_length M1 gru 3 1", "study_lstm M1 tuned 1"]
+RUNS = ["check", *tiny.PIXELS, *tiny.META, *STUDY_RUNS, "study_alpha M1 1", *tiny.WRITTEN]
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +181,7 @@ def test_data_dependencies_and_outputs_are_what_is_read_and_written(run, traces)
 def test_the_studies_tables_are_made_of_the_committed_runs(monkeypatch):
     monkeypatch.chdir(ROOT)
     made = {path: formats.encode(path, table) for path, table in studies.collect(PARAMS).items()}
-    assert made == {path: path.read_bytes() for path in demo.STUDIES}
+    assert made == {path: path.read_bytes() for path in (*tables.FILES, *tables.OF_PIXELS)}
 
 
 def test_every_plot_shows_an_output():

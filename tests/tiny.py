@@ -21,12 +21,18 @@ ROOT = Path(__file__).parents[1]
 PIXELS = ["binarise", "train_pixels", "context", "rollout", "inpaint"]
 WRITTEN = ["scorecard", "draw", "report"]
 META = ["train_meta M1", "train_meta M3", "compare_bayes", "probe_knowledge", "probe_shifted"]
-RECIPES, REPETITIONS = {"published": 5, "tuned": 2, "converged": 3}, [1, 2]
+META += ["free_run", "alpha"]
+RECIPES, REPETITIONS = {"plain": 5, "tuned": 2, "converged": 3}, [1, 2]
 UNITS, PERIODS = [2, 3], [2, 3]
 SETTINGS = ["reference", "keras_bias_0"]
 TRAINING = product(["study_training"], ("M1", "M3"), RECIPES, REPETITIONS)
+PROBES = product(["study_probes"], ("M1", "M3"), ("plain", "converged"), REPETITIONS)
 MEMORY = product(["study_memory"], ("biased", "balanced"), PERIODS)
-META_STUDIES = [" ".join(map(str, run)) for run in (*TRAINING, *MEMORY)]
+LENGTHS = product(["study_length"], ("M1", "M3"), ("gru", "lstm"), (1, 3), REPETITIONS)
+LSTM = product(["study_lstm"], ["M1"], ["tuned"], REPETITIONS)
+ALPHA = product(["study_alpha"], ["M1"], REPETITIONS)
+META_RUNS = (*TRAINING, *PROBES, *MEMORY, *LENGTHS, *LSTM, *ALPHA)
+META_STUDIES = [" ".join(map(str, run)) for run in META_RUNS]
 PIXEL_STUDIES = [f"study_pixels {name} {n}" for name, n in product(SETTINGS, REPETITIONS)]
 STUDIES = [*META_STUDIES, *PIXEL_STUDIES]
 
@@ -48,7 +54,9 @@ CHANGES: dict[str, Any] = {
     },
     "studies": {"repetitions": REPETITIONS, "sequences": 4}
     | {"pixels": {name: {"epochs": 1, "long": 1, "snapshot_every": 2} for name in SETTINGS}}
-    | {"memory": {"units": UNITS, "reset_every": PERIODS}},
+    | {"memory": {"units": UNITS, "reset_every": PERIODS}}
+    | {"length": {"trained": [1, 3], "tested": [STEPS, 2 * STEPS]}}
+    | {"alpha": {"repetitions": REPETITIONS}},
 }
 
 

@@ -17,7 +17,7 @@ from pipeline.tables import studies
 FOLDER = Path("demo")
 CHANGES = Path("demo.yaml")
 # The studies take too long for a demo, and do not depend on images: its report shows these.
-STUDIES = studies.FILES
+STUDIES = (*studies.FILES, *studies.OPTIONAL)
 # What the graph needs beside code and parameters.
 COPIED = (Path("dvc.yaml"), Path(".dvcignore"), Path(".dvc/config"), versions.PINNED, *STUDIES)
 

@@ -1,10 +1,9 @@
-"""Write the studies' tables of reports/meta, from the files of their runs.
+"""Write the studies' tables of reports/, from the files of their runs.
 
 `make studies` runs studies/dvc.yaml and then this command. Its tables are not outputs of
 DVC: as such they would join the two graphs, and `dvc repro` would run the studies.
 """
 
-from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
@@ -15,13 +14,16 @@ from pipeline.files import formats
 from pipeline.meta.source import Source
 from pipeline.params import loading
 from pipeline.params.sections import REFERENCE, Params
-from pipeline.probes import bounds, seeds, summaries
+from pipeline.probes import bounds, seeds, summaries, trainings
 from pipeline.probes.tables import stack
 from pipeline.runtime import transaction
-from pipeline.tables.rows import select
+from pipeline.tables import settings
 
 # Of the trainings of the pixel network.
 FIRST_COLUMNS = ["training", "snapshot", "strategy", "horizon", "accuracy", "cross_entropy"]
+
+# The recipes of studies/dvc.yaml, stage study_probes.
+PROBED = ("plain", "converged")
 
 
 def main() -> None:
@@ -37,7 +39,7 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
         ValueError: if a run is missing; names it.
     """
     studies = params.studies
-    recipes, networks, excess, regret = [], {}, {}, {}
+    recipes, networks, excess, regret, reactions, probes = [], {}, {}, {}, {}, {}
     for name, task in params.meta.models.items():
         limits = bounds.expected_scores(Source(task.alpha, task.reset_every))
         for recipe, optimiser in vars(params.meta.optimiser).items():
@@ -46,15 +48,20 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
                 for path in (paths.study_curve, paths.study_regret)
             )
             key = name, recipe
-            if recipe == "published":  # the one of the main graph, and as long as the write-up's
+            if recipe == "plain":  # the one of the main graph, and as long as the write-up's
                 made_with = task.reset_every, studies.sequences
                 networks[key] = seeds.networks(curves, regrets, *made_with)
             excess[key] = seeds.range_by_batch(curves)
             regret[key] = seeds.mean_regret(regrets)
+            reactions[key] = seeds.after_symbol_1(regrets, task.reset_every)
+            kept = [n for n in studies.repetitions if paths.study_model(*key, n).exists()]
+            if kept and recipe in PROBED:
+                found = {n: _read(paths.study_probes(*key, n)) for n in kept}
+                probes[key] = seeds.over_networks(stack(found, "repetition"))
             recipes.append(
                 {"model": name, "recipe": recipe}
                 | seeds.summary(curves)
-                | seeds.reaction(regrets, task.reset_every)
+                | seeds.reaction(reactions[key])
                 # What the runs were made with, so that the report need not assume it.
                 | {"count": studies.sequences, "reset_every": task.reset_every}
                 | {f"alpha_{k}": alpha for k, alpha in enumerate(task.alpha, start=1)}
@@ -62,49 +69,70 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
                 | summaries.gain(limits)
                 | summaries.total_regret(regret[key])
             )
-    runs = product(studies.memory.priors, studies.memory.reset_every)
-    memory = pd.concat([_read(paths.study_memory(*run)) for run in runs], ignore_index=True)
-    by_recipe = pd.DataFrame(recipes)
-    trainings = {name: _trainings(name) for name in studies.pixels}
-    return {
-        paths.TRAININGS: trainings[REFERENCE],
-        paths.SETTINGS: one_step_by_settings(trainings),
-        paths.RECIPES: by_recipe,
+    memory = [
+        summaries.memory(
+            _read(paths.study_memory(prior, reset_every)),
+            bounds.expected_scores(Source(alpha, reset_every)),
+        )
+        for (prior, alpha), reset_every in product(
+            studies.memory.priors.items(), studies.memory.reset_every
+        )
+    ]
+    by_settings = {name: _trainings(name) for name in studies.pixels}
+    judged = settings.judge(by_settings)
+    return _optional(params) | {
+        paths.TRAININGS: by_settings[REFERENCE],
+        paths.SETTINGS: judged,
+        paths.READINGS: settings.readings(judged),
+        paths.RECIPES: pd.DataFrame(recipes),
         paths.NETWORKS: stack(networks, "model", "recipe"),
         paths.EXCESS: stack(excess, "model", "recipe"),
         paths.REGRET: stack(regret, "model", "recipe"),
-        paths.MEMORY: memory,
-        paths.MEMORY_SUMMARY: summaries.memory(memory, by_recipe),
+        paths.REACTIONS: stack(reactions, "model", "recipe"),
+        paths.PROBES: stack(probes, "model", "recipe"),
+        paths.MEMORY: pd.concat(memory, ignore_index=True),
     }
 
 
-def _trainings(settings: str) -> pd.DataFrame:
+def _trainings(name: str) -> pd.DataFrame:
     """All trainings of the pixel network with these settings that there are."""
-    files = paths.STUDY_PIXELS.glob(f"{settings}-*.csv")
+    files = paths.STUDY_PIXELS.glob(f"{name}-*.csv")
     found = {int(path.stem.rpartition("-")[2]): path for path in files}
     if not found:
-        raise ValueError(f"{paths.study_pixels(settings, 1)}: not found; run `make studies`")
+        raise ValueError(f"{paths.study_pixels(name, 1)}: not found; run `make studies`")
     table = stack(
         {number: formats.read_table(found[number]) for number in sorted(found)}, "training"
     )
     return table[[*FIRST_COLUMNS, *table.columns.difference(FIRST_COLUMNS, sort=False)]]
 
 
-def one_step_by_settings(trainings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The one-step scores on all test images, over the trainings of each settings.
+def _optional(params: Params) -> dict[Path, pd.DataFrame]:
+    """The tables of studies that may be incomplete, of the runs that are there."""
+    models, studies = params.meta.models, params.studies
+    cells, recipes = ("gru", "lstm"), vars(params.meta.optimiser)
+    lengths = product(models, cells, studies.length.trained, studies.length.repetitions)
+    gru = product(models, recipes, studies.repetitions)
+    by_cell = _existing({(*key[:2], "gru", key[2]): paths.study_curve(*key) for key in gru})
+    lstm = product(models, recipes, studies.repetitions)
+    by_cell |= _existing({(*key[:2], "lstm", key[2]): paths.study_lstm(*key) for key in lstm})
+    alphas = product(studies.alpha.trained_on, studies.alpha.repetitions)
+    found = {
+        paths.LENGTH: (
+            trainings.lengths,
+            _existing({key: paths.study_length(*key) for key in lengths}),
+        ),
+        paths.CELLS: (trainings.cells, by_cell),
+        paths.TRAINED_ALPHA: (
+            trainings.other_alphas,
+            _existing({key: paths.study_alpha(*key) for key in alphas}),
+        ),
+    }
+    tables = {path: summarise(runs) for path, (summarise, runs) in found.items() if runs}
+    return {path: table for path, table in tables.items() if len(table)}
 
-    Returns:
-        settings, snapshot (after a whole epoch, none between), trainings; of accuracy and
-        cross_entropy the mean, and with _low and _high the range.
-    """
-    table = stack(trainings, "settings")
-    table = select(table[table.snapshot.str.isdigit()], strategy="teacher_forced", horizon=0)
-    groups = table.groupby(["settings", "snapshot"], sort=False)
-    columns = {"trainings": groups.size()}
-    for name in ("accuracy", "cross_entropy"):
-        own = groups[name]
-        columns |= {name: own.mean(), f"{name}_low": own.min(), f"{name}_high": own.max()}
-    return pd.DataFrame(columns).reset_index()
+
+def _existing(files: dict[tuple, Path]) -> dict[tuple, pd.DataFrame]:
+    return {key: formats.read_table(path) for key, path in files.items() if path.exists()}
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -130,7 +130,7 @@ def graph_bands() -> Bands:
 def _measured() -> Iterator[tuple[str, float, float, pd.Series]]:
     """Name, value, standard error, and the values of other trainings of each headline number."""
     params = loading.load()
-    trainings = studies.read_trainings(params.data.source)
+    trainings = studies.read_pixels(params.data.source)["trainings"]
     for row in records(formats.read_table(paths.SNAPSHOT_SCORES)):
         where = {"snapshot": row.snapshot, "strategy": "teacher_forced", "horizon": 0}
         own = select(trainings, **where)

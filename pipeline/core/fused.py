@@ -16,6 +16,7 @@ to the same computation in double precision.
 
 import functools
 import itertools
+import math
 from collections.abc import Callable
 
 import keras
@@ -23,9 +24,8 @@ import tensorflow as tf
 
 from pipeline.core import network, parallel
 
-# Steps of one block. For a batch of hundreds, the data of a block fit into the cache of a
-# processor, and with 784 or 100 steps little of the last block is wasted. `_distinct`
-# counts to batch * 2^BLOCK in 64 bits.
+# The most steps of one block. For a batch of hundreds, the data of a block fit into the cache of
+# a processor. `_distinct` counts to batch * 2^BLOCK in 64 bits.
 BLOCK = 20
 
 Affine = tuple[tf.Tensor, tf.Tensor]
@@ -77,7 +77,8 @@ def logits(model: keras.Model, symbols: tf.Tensor) -> tf.Tensor:
     units, channels, width = recurrent.units, model.input_shape[-1], model.output_shape[-1]
     weights, outputs = _by_gate(recurrent.cell), _outputs(others)
     elements = network.shift(network.encode(symbols, channels))
-    blocks = _in_blocks(_with_one(elements))
+    steps = _block(symbols.shape[1])
+    blocks = _in_blocks(_with_one(elements), steps)
     count, batch = tf.shape(blocks)[0], tf.shape(symbols)[0]
     # Images begin alike. Drawn characters mostly differ by the end of a block.
     sharing = channels == 1
@@ -91,18 +92,18 @@ def logits(model: keras.Model, symbols: tf.Tensor) -> tf.Tensor:
             row = after
         states, h = _gru(block, h, *weights)
         flat = _head(outputs, tf.reshape(states, [-1, units]))
-        of_rows = tf.reshape(flat, [BLOCK, -1, width])
+        of_rows = tf.reshape(flat, [steps, -1, width])
         of_all = tf.gather(of_rows, row, axis=1) if sharing else of_rows
         return number + 1, h, row, predicted.write(number, of_all)
 
-    predicted = tf.TensorArray(tf.float32, count, element_shape=[BLOCK, None, width])
+    predicted = tf.TensorArray(tf.float32, count, element_shape=[steps, None, width])
     *_, predicted = tf.while_loop(
         lambda number, *_: number < count,
         advance,
         (0, h, row, predicted),
         shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, units]), row.shape, None),
     )
-    by_time = tf.reshape(predicted.concat(), [count * BLOCK, batch, width])
+    by_time = tf.reshape(predicted.concat(), [count * steps, batch, width])
     return tf.transpose(by_time[: tf.shape(symbols)[1]], [1, 0, 2])
 
 
@@ -153,23 +154,28 @@ def _by_gate(cell: keras.layers.GRUCell) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.concat([reset, update], axis=1), candidate
 
 
-def _in_blocks(elements: tf.Tensor) -> tf.Tensor:
-    """(batch, time, channels) to (blocks, BLOCK, batch, channels), zeros after the end.
+def _block(time: int | None) -> int:
+    """The steps of a block, so that little of the last one is wasted: 20 for 784, 11 for 21."""
+    return math.ceil(time / math.ceil(time / BLOCK)) if time else BLOCK
+
+
+def _in_blocks(elements: tf.Tensor, steps: int) -> tf.Tensor:
+    """(batch, time, channels) to (blocks, steps, batch, channels), zeros after the end.
 
     No later element changes a prediction, so the zeros are harmless.
     """
     batch, time = tf.unstack(tf.shape(elements)[:2])
-    count = (time + BLOCK - 1) // BLOCK
-    padded = tf.pad(elements, [[0, 0], [0, count * BLOCK - time], [0, 0]])
+    count = (time + steps - 1) // steps
+    padded = tf.pad(elements, [[0, 0], [0, count * steps - time], [0, 0]])
     by_time = tf.transpose(padded, [1, 0, 2])
-    return tf.reshape(by_time, [count, BLOCK, batch, elements.shape[-1]])
+    return tf.reshape(by_time, [count, steps, batch, elements.shape[-1]])
 
 
 def _distinct(block: tf.Tensor, row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The distinct images up to the end of a block.
 
     Args:
-        block: (BLOCK, batch, channels), a binary pixel in the first channel.
+        block: (steps, batch, channels), a binary pixel in the first channel.
         row: (batch), the same number for images that agree before the block.
 
     Returns:
@@ -177,7 +183,7 @@ def _distinct(block: tf.Tensor, row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         each image, (batch).
     """
     pixels = tf.cast(block[..., 0], tf.int64)
-    number = tf.tensordot(2 ** tf.range(BLOCK, dtype=tf.int64), pixels, 1)
+    number = tf.tensordot(2 ** tf.range(block.shape[0], dtype=tf.int64), pixels, 1)
     values, after = tf.unique(tf.cast(row, tf.int64) * 2**BLOCK + number)
     order = tf.range(tf.size(row))
     return tf.math.unsorted_segment_min(order, after, tf.size(values)), after
@@ -191,25 +197,26 @@ def _of_cell(w_gates: tf.Tensor, w_candidate: tf.Tensor) -> dict[str, tf.Tensor]
 
 @tf.custom_gradient
 def _gru(elements, h, w_gates, w_candidate):
-    """BLOCK steps of a GRU.
+    """One block of steps of a GRU.
 
     r, u = sigmoid([x, h] W_gates);  c = tanh([x, r h] W_candidate);  h' = u h + (1 - u) c.
 
     Args:
-        elements: x, (BLOCK, batch, channels), the last channel one; no gradient is
+        elements: x, (steps, batch, channels), the last channel one; no gradient is
             computed for it.
         h: the state before the first step, (batch, units).
         w_gates: (channels + units, 2 units), of r and u.
         w_candidate: (channels + units, units), of c.
 
     Returns:
-        All states, (BLOCK, batch, units), and the last of them.
+        All states, (steps, batch, units), and the last of them.
 
     Source: Cho et al. 2014, Learning phrase representations using RNN encoder-decoder,
     eqs. 5 to 8.
     """
+    count = elements.shape[0]
     weights, steps, states = _of_cell(w_gates, w_candidate), [], [h]
-    for x in tf.unstack(elements, BLOCK):
+    for x in tf.unstack(elements, count):
         *gates, h = tf.raw_ops.GRUBlockCell(x=x, h_prev=h, **weights)
         steps.append(gates)
         states.append(h)
@@ -222,7 +229,7 @@ def _gru(elements, h, w_gates, w_candidate):
         weights = _of_cell(w_gates, w_candidate)
         d_gates: list[tf.Tensor] = []
         d_candidate: list[tf.Tensor] = []
-        by_step = [tf.unstack(values, BLOCK) for values in (elements, h_prev, r, u, c, d_states)]
+        by_step = [tf.unstack(values, count) for values in (elements, h_prev, r, u, c, d_states)]
         for x_t, h_t, r_t, u_t, c_t, d_state in reversed([*zip(*by_step)]):
             _, d_h, of_candidate, of_gates = tf.raw_ops.GRUBlockCellGrad(
                 x=x_t, h_prev=h_t, r=r_t, u=u_t, c=c_t, d_h=d_h + d_state, **weights

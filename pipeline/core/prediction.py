@@ -163,3 +163,38 @@ def _generate(model: keras.Model):
         return tf.transpose(values.stack()), tf.transpose(logits.stack())
 
     return run
+
+
+def draw(model: keras.Model, uniform: Float[np.ndarray, "N T"]) -> UInt8[np.ndarray, "N T"]:
+    """Sequences that a network with several logits draws from itself.
+
+    x_t is the first symbol whose cumulative probability, given the symbols drawn before it,
+    is above u_t: with u uniform on [0, 1) a draw from the network.
+    """
+    run, rows = _draw(model), _rows(model, uniform.shape[1])
+
+    def draw_rows(start: int) -> np.ndarray:
+        return run(tf.constant(uniform[start : start + rows], tf.float32)).numpy()
+
+    return np.concatenate(parallel.side_by_side(draw_rows, range(0, len(uniform), rows)))
+
+
+@functools.lru_cache(parallel.COMPILED)
+def _draw(model: keras.Model):
+    @tf.function(reduce_retracing=True)
+    def run(uniform):
+        count, steps = tf.unstack(tf.shape(uniform))
+        by_time, channels = tf.transpose(uniform), model.input_shape[-1]
+        step, state = fused.stepper(model), network.initial_state(model, count)
+        element, symbols = tf.zeros((count, channels)), tf.TensorArray(tf.uint8, steps)
+        for t in tf.range(steps):
+            logits, state = step(element, state)
+            # The last one is 1 up to rounding, and is left out, so that no draw can pass it.
+            cumulative = tf.cumsum(tf.nn.softmax(logits), axis=-1)[..., :-1]
+            passed = by_time[t][:, tf.newaxis] >= cumulative
+            symbol = tf.reduce_sum(tf.cast(passed, tf.uint8), axis=-1)
+            symbols = symbols.write(t, symbol)
+            element = network.encode(symbol, channels)
+        return tf.transpose(symbols.stack())
+
+    return run

@@ -1,5 +1,9 @@
 """Question 3 as figures: networks of the meta-tasks compared with exact Bayes."""
 
+from collections.abc import Collection
+from itertools import product
+from typing import Any
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -11,9 +15,11 @@ from matplotlib.ticker import MaxNLocator
 
 from pipeline.figures import style
 from pipeline.figures.style import DASHED, EXACT, NETWORK, colour_bar, panels, panels_by
+from pipeline.tables.published import META_ACCURACY
 from pipeline.tables.rows import Arrays, Tables, numbered_columns, record, select
 
 FAINTEST = 1e-6  # nats below which a map of KL distinguishes nothing
+SMALL = 0.05  # differences of probabilities that are shown at least
 
 
 def symbol_colours(symbols: int) -> list[str]:
@@ -44,7 +50,7 @@ def logarithmic(panel: Axes) -> None:
 
 
 def curves(by_name: Tables, attainable: pd.DataFrame) -> Figure:
-    """Training curves of every model, with what three exact predictors reach."""
+    """Training curves of every model, what three exact predictors reach, what was published."""
     figure, axes = panels(len(by_name), 2, (2.6, 2.4), gap=(0.55, 0.2), bottom=0.85, sharex=True)
     lines = (
         ("exact", "exact Bayes", EXACT, "--"),
@@ -62,36 +68,78 @@ def curves(by_name: Tables, attainable: pd.DataFrame) -> Figure:
                 reached = getattr(record(attainable, model=name, predictor=predictor), limit)
                 panel.axhline(factor * reached, color=colour, linestyle=dash, label=label, zorder=1)
             panel.locator_params(nbins=5)
+        if name in META_ACCURACY:
+            claim = META_ACCURACY[name]
+            low, high = claim.least, 1.0 if claim.over else claim.number + claim.half
+            band = {"color": style.PUBLISHED, "alpha": 0.3, "linewidth": 0, "zorder": 0}
+            panel.axhspan(factor * low, factor * high, label="published", **band)
         column[0].set_title(name)
         column[1].set_xlabel("mini-batches")
     axes[0, 0].set_ylabel("cross-entropy (nats per character)")
     axes[1, 0].set_ylabel("accuracy (%)")
-    style.legend_below(figure, 5)
+    style.legend_below(figure, 6)
     return figure
 
 
 def sequence_arrays(predictions: Arrays, model: str, kind: str) -> list[np.ndarray]:
-    """The arguments of `sequence`, of a kind of sequences (own, fixed) of a model."""
+    """Characters, network and exact of a kind of sequences (own, fixed) of a model."""
     parts = ("characters", "network", "exact")
     return [predictions[f"{model}-{kind}-{part}"] for part in parts]
 
 
-def sequence(characters: np.ndarray, network: np.ndarray, exact: np.ndarray) -> Figure:
-    """Probability of each character over time, network and exact, on one sequence."""
-    colours = [style.CHARACTERS[0], *symbol_colours(exact.shape[1] - 1)]
-    time = np.arange(len(characters))
-    figure, axes = panels(1, len(colours), (7.7, 1.3), right=1.2, top=0.1, sharex=True, sharey=True)
-    for symbol, (panel, colour) in enumerate(zip(axes.flat, colours)):
-        mark_resets(panel, characters)
-        panel.plot(time, network[:, symbol], color=colour, linewidth=2, label="network")
-        panel.plot(time, exact[:, symbol], label="exact", **DASHED)
-        came = time[characters == symbol]
-        panel.plot(came, np.full(len(came), 1.06), "|", color=colour, clip_on=False)
-        panel.set(ylim=(-0.03, 1.1), ylabel=f"p(character {symbol})", yticks=[0, 0.5, 1])
-        panel.grid(visible=False)
-    axes[0, 0].legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    axes[-1, 0].set_xlabel("time step (ticks above: this character came; grey: reset)")
+def sequences(predictions: Arrays, models: Collection[str]) -> Figure:
+    """The end of a sequence from the own prior, and from fixed p: network, exact, difference.
+
+    Of every model as many steps as the longest period has.
+    """
+    kinds = {"own": "own prior", "fixed": "fixed p"}
+    layout: dict[str, Any] = {"gap": (0.6, 0.25), "left": 1.05, "bottom": 0.85}
+    figure, axes = panels(len(models), 2 * len(kinds), (2.2, 1.35), **layout, sharex="col")
+    resets = [np.flatnonzero(predictions[f"{model}-own-characters"] == 0) for model in models]
+    longest = max(int(np.diff(at).max(initial=1)) for at in resets)
+    for column, model in zip(axes.T, models):
+        for (above, below), kind in zip(column.reshape(-1, 2), kinds):
+            characters, network, exact = sequence_arrays(predictions, model, kind)
+            _last_steps(above, below, longest, characters, network, exact)
+        column[0].set_title(model)
+        column[-1].set_xlabel("time step")
+        whole_numbers(column[-1].xaxis)
+    for panel, (kind, what) in zip(axes[:, 0], product(kinds.values(), ("p", "difference"))):
+        panel.set_ylabel(f"{what}\n{kind}")
+    style.legend_below(figure, 4)
     return figure
+
+
+def _last_steps(
+    above: Axes,
+    below: Axes,
+    steps: int,
+    characters: np.ndarray,
+    network: np.ndarray,
+    exact: np.ndarray,
+) -> None:
+    """Both predictors in one panel, and their difference in another."""
+    time = np.arange(max(0, len(characters) // steps - 1) * steps, len(characters))
+    is_reset = characters[time] == 0
+    # At a reset all symbols are impossible: a gap in the lines.
+    network, exact = (
+        np.where(is_reset[:, None], np.nan, p[time].astype(float)) for p in (network, exact)
+    )
+    for symbol, colour in enumerate(symbol_colours(exact.shape[1] - 1), start=1):
+        line: dict[str, Any] = {"color": colour, "marker": ".", "markersize": 4, "linewidth": 1.2}
+        above.plot(time, network[:, symbol], label=f"network, symbol {symbol}", **line)
+        above.plot(time, exact[:, symbol], label="exact Bayes", **DASHED)
+        below.plot(time, network[:, symbol] - exact[:, symbol], **line)
+        came = time[characters[time] == symbol]
+        above.plot(came, np.full(len(came), 1.06), "|", color=colour, clip_on=False)
+    for panel in (above, below):
+        for reset in time[is_reset]:
+            panel.axvline(reset, color=style.RESET, linewidth=1, zorder=0)
+    below.axhline(0, **DASHED)
+    limit = max(SMALL, 1.1 * np.nanmax(np.abs(network - exact)[:, 1:]))
+    above.set(ylim=(-0.03, 1.1), yticks=[0, 0.5, 1])
+    below.set(ylim=(-limit, limit))
+    below.locator_params(axis="y", nbins=5)
 
 
 def excess(points: pd.DataFrame) -> Figure:
@@ -112,14 +160,16 @@ def excess(points: pd.DataFrame) -> Figure:
 
 def regret(steps: pd.DataFrame) -> Figure:
     """Regret at each step; network less exact predictor, at each step and cumulative."""
-    figure, axes, models = panels_by(steps, (2.4, 2.3), 3, left=1.05, gap=(0.65, 0.15), sharex=True)
+    figure, axes, models = panels_by(
+        steps, (2.4, 2.3), 3, left=1.05, bottom=0.9, gap=(0.65, 0.15), sharex=True
+    )
     for column, own in models:
         # At a reset exact Bayes has no regret, and the network little: a gap in the line.
         at_symbol = np.where(own.exact > 0, 1.0, np.nan)
         column[0].plot(own.step, own.network * at_symbol, color=NETWORK, label="network")
         column[0].plot(own.step, own.exact * at_symbol, label="exact", **DASHED)
         for panel, name, mask in zip(column[1:], ("difference", "cumulative"), (at_symbol, 1.0)):
-            low, high = own[f"{name}_low"] * mask, own[f"{name}_high"] * mask
+            low, high = (own[f"{name}_{end}"] * mask for end in ("lowest", "highest"))
             panel.fill_between(own.step, low, high, color=NETWORK, alpha=0.25, linewidth=0)
             panel.plot(own.step, own[name] * mask, color=NETWORK)
             panel.axhline(0, **DASHED)
@@ -129,7 +179,7 @@ def regret(steps: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylabel("regret against p\n(nats per symbol)")
     axes[1, 0].set_ylabel("network less exact\n(nats per symbol)")
     axes[2, 0].set_ylabel("network less exact,\ncumulative (nats)")
-    axes[0, -1].legend()
+    style.legend_below(figure, 2)
     return figure
 
 
@@ -158,38 +208,20 @@ def _kl_by_counts(states: pd.DataFrame) -> np.ndarray:
     return (sums / states.probability.groupby(places).sum()).unstack().to_numpy()
 
 
-def argmax(summary: pd.DataFrame) -> Figure:
-    """How often each symbol is the most likely one to network and exact predictor."""
-    figure, axes, columns = panels_by(summary, (2.4, 2.55), sharey=True)
-    symbols = len(numbered_columns(summary, "argmax"))
-    position = np.arange(1, symbols + 1)
-    for (panel,), own in columns:
-        for offset, name, look in (
-            (-0.2, "argmax", {"label": "network"}),
-            (0.2, "exact_argmax", {"label": "exact", "alpha": 0.45, "hatch": "//"}),
-        ):
-            shares = 100 * own[numbered_columns(own, name)].iloc[0]
-            panel.bar(position + offset, shares, 0.4, color=symbol_colours(symbols), **look)
-        panel.set(xlabel="symbol", xticks=position)
-        panel.grid(axis="x", visible=False)
-    axes[0, 0].set_ylabel("most likely symbol (% of predictions)")
-    axes[0, 0].legend()
-    return figure
-
-
 def leaks(table: pd.DataFrame) -> Figure:
-    """What the network predicts right after a reset, by the count of symbol 1 before it."""
-    figure, axes, columns = panels_by(table, (2.85, 2.65), sharey=True)
+    """How far a network is off right after a reset, by the count of symbol 1 before it."""
+    figure, axes, columns = panels_by(table, (2.3, 2.3), left=1.1, gap=(0.7, 0), bottom=0.9)
     colours = symbol_colours(len(numbered_columns(table, "previous")))
     for (panel,), own in columns:
         for k, colour in enumerate(colours, start=1):
             dots = {"color": colour, "alpha": 0.6, "label": f"p(symbol {k})"}
-            panel.plot(own.previous_1, own[f"network_{k}"], ".", **dots)
-            panel.axhline(own[f"exact_{k}"].iloc[0], **DASHED)
-        panel.set(xlabel="symbols 1 in the period before", ylim=(0, 1))
+            panel.plot(own.previous_1, own[f"network_{k}"] - own[f"exact_{k}"], ".", **dots)
+        panel.axhline(0, **DASHED)
+        panel.set_xlabel("symbols 1 in the period before")
         whole_numbers(panel.xaxis)
-    axes[0, 0].set_ylabel("probability right after a reset")
-    axes[0, -1].legend(title="dashed: exact")
+        panel.locator_params(axis="y", nbins=5)
+    axes[0, 0].set_ylabel("network less exact Bayes,\nright after a reset")
+    style.legend_below(figure, len(colours))
     return figure
 
 
@@ -231,23 +263,27 @@ def simplex(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def in_a_row(states: pd.DataFrame) -> Figure:
-    """The probability of symbol 1 after nothing else has come: who reacts faster?"""
-    figure, axes, columns = panels_by(states, (2.85, 2.55), sharey=True)
+def reactions(after: pd.DataFrame) -> Figure:
+    """Network less exact after nothing but symbol 1: who reacts faster? A line each."""
+    layout: dict[str, Any] = {"left": 1.1, "bottom": 0.9, "gap": (0.7, 0)}
+    figure, axes, columns = panels_by(after, (2.4, 2.4), **layout)
     for (panel,), own in columns:
-        # Only symbol 1 has come, and a symbol comes next.
-        own = own[(own.count_1 == own.seen) & (own.seen < own.seen.max())]
-        panel.plot(own.seen, own.network_1, "o-", color=NETWORK, label="network")
-        panel.plot(own.seen, own.exact_1, "--", color=EXACT, label="exact")
+        for recipe in ("plain", "converged"):
+            gap = select(own, recipe=recipe).pivot(index="seen", columns="repetition")
+            line = {"color": style.RECIPES[recipe], "label": recipe, "alpha": 0.8, "markersize": 3}
+            panel.plot(gap.index, gap.network - gap.exact, ".-", **line)
+        panel.axhline(0, **DASHED)
         panel.set_xlabel("symbols 1 in a row since the reset")
         whole_numbers(panel.xaxis)
-    axes[0, 0].set_ylabel("p(symbol 1)")
-    axes[0, -1].legend()
+        panel.locator_params(axis="y", nbins=6)
+    axes[0, 0].set_ylabel("p(symbol 1),\nnetwork less exact Bayes")
+    style.legend_below(figure, 2)
     return figure
 
 
 def memory(table: pd.DataFrame) -> Figure:
-    """Excess by hidden units, a line for each length of the period."""
+    """What is lost of the gain by counting, by hidden units, a line for each period."""
+    table = table[table.lost.notna()]  # with one symbol in a period there is nothing to count
     figure, axes, columns = panels_by(table, (4.55, 3.45), by="prior", left=0.95, sharey=True)
     periods = table.reset_every.unique()
     shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(periods)))
@@ -255,10 +291,11 @@ def memory(table: pd.DataFrame) -> Figure:
         for period, colour in zip(periods, shades):
             own = select(rows, reset_every=period)
             line = {"color": colour, "label": f"T = {period}", "markersize": 4}
-            panel.plot(own.units, own.excess_per_character, "o-", **line)
+            panel.plot(own.units, 100 * own.lost, "o-", **line)
+        panel.axhline(100, **DASHED)
         panel.set(title=f"{panel.get_title()} prior", xlabel="hidden units")
         logarithmic(panel)
         panel.set_xticks(own.units, own.units.astype(str))
-    axes[0, 0].set_ylabel("excess over exact Bayes (nats per character)")
+    axes[0, 0].set_ylabel("lost of what counting is worth (%)")
     axes[0, -1].legend()
     return figure

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from pipeline.figures.mosaic import UNKNOWN, Grid, Picture, mosaic
 from pipeline.figures.style import NETWORK, TEST, TRAIN, legend_below, panels
+from pipeline.tables import published
 from pipeline.tables.rows import Arrays, select
 
 STRATEGIES = {
@@ -90,6 +91,36 @@ def rollout_scores(steps: pd.DataFrame) -> Figure:
         panel.set_xticks([1, 3, 10, 28, 100, 300], [1, 3, 10, 28, 100, 300])
         panel.minorticks_off()
     legend_below(figure, 5)
+    return figure
+
+
+def score_by_loss(trainings: pd.DataFrame) -> Figure:
+    """Scores of argmax continuations against the one-step test loss of the same network.
+
+    A line for each training, through its snapshots; stars are the published numbers. A network
+    that learns faster moves along the lines; one that is measured otherwise leaves them.
+    """
+    one_step = select(trainings, strategy="teacher_forced", horizon=0)
+    loss = one_step.set_index(["training", "batches"]).cross_entropy.rename("loss")
+    own = select(trainings, strategy="argmax").join(loss, on=["training", "batches"])
+    horizons = own.horizon.unique()
+    figure, axes = panels(len(horizons), 2, (2.1, 2.1), left=0.75, gap=(0.4, 0.3), bottom=0.95)
+    for column, horizon in zip(axes.T, horizons):
+        column[0].set_title(f"{horizon} ahead")
+        column[1].set_xlabel("test loss (nats per pixel)")
+        for row, (panel, name) in enumerate(zip(column, ("accuracy", "cross_entropy"))):
+            for _, some in select(own, horizon=horizon).groupby("training"):
+                look: dict[str, Any] = {"color": NETWORK, "markersize": 3, "linewidth": 0.6}
+                panel.plot(some.loss, some[name], "o-", alpha=0.5, label="our trainings", **look)
+            for snapshot, (x, _) in published.SNAPSHOTS.items():
+                if written := published.ROLLOUT[snapshot].get(horizon):
+                    place = float(x), float(written[row])
+                    panel.plot(*place, "*", color=TEST, markersize=9, label="published")
+                    panel.annotate(snapshot, place, (5, 3), textcoords="offset points", size=9)
+            panel.set_xlim(0.25, 0.09)
+    axes[0, 0].set_ylabel("accuracy")
+    axes[1, 0].set_ylabel("nats per pixel")
+    legend_below(figure, 2)
     return figure
 
 

@@ -21,7 +21,8 @@ CHARACTERS = ("0.35", "#4477aa", "#ee6677", "#228833")
 RESET = "0.85"
 NETWORK = "#4477aa"
 DASHED: dict[str, Any] = {"color": EXACT, "linestyle": "--", "linewidth": 1}
-RECIPES = {"published": "#ee9944", "tuned": "#aa3377", "converged": "#228833"}
+PUBLISHED = "#aa3377"
+RECIPES = {"plain": "#ee9944", "tuned": "#aa3377", "converged": "#228833"}
 # Of published numbers.
 VERDICTS = {"inside": "#228833", "outside": "#ee6677", "unattainable": EXACT, "open": "0.6"}
 BAND = "0.88"

@@ -17,12 +17,14 @@ from pipeline import paths
 from pipeline.runtime import checks
 from pipeline.runtime.process import first_line
 
-# Columns of text, in all tables; every other column holds numbers.
+# Columns of text, in all tables and in one; every other column holds numbers.
 TEXT = (
     {"digit", "masks", "method", "predictor", "snapshot", "split", "strategy", "task"}
     | {"model", "position", "prior", "recipe", "schedule", "sequences"}
     | {"quantity", "unit", "verdict", "verdict_first", "written", "block", "baseline", "failure"}
+    | {"settings", "at", "shown", "cell", "claim", "found"}
 )
+TEXT_OF = {paths.CLAIMS: {"published"}}
 
 # Columns that may have empty cells, besides standard errors (`*_se`): one value has none.
 EMPTY: dict[Path, tuple[str, ...]] = {
@@ -46,7 +48,16 @@ EMPTY: dict[Path, tuple[str, ...]] = {
     # A period of two characters, in which nothing is ever counted.
     paths.CONCENTRATION: ("estimate", "kl_left"),
     paths.READOUT: ("r_squared", "r_squared_untrained"),
-    paths.RECIPES: ("reaction", "reaction_low", "reaction_high"),
+    paths.RECIPES: tuple(
+        f"{name}{end}" for name in ("level", "reaction") for end in ("", "_low", "_high")
+    ),
+    paths.MEMORY: ("lost",),
+    # A single network has no interval.
+    paths.PROBES: ("low", "high"),
+    # With one training; or without one of the same number by the reference.
+    paths.SETTINGS: ("sd", "z", "low", "high", "less_reference"),
+    # Where all images have the same score.
+    paths.SUBSETS: ("accuracy_z", "cross_entropy_z"),
     # A number that no exact predictor bounds, or of which there are not several trainings.
     paths.SCORECARD: (
         *("mean", "spread", "deviation", "low", "high", "factor", "z", "z_first"),
@@ -56,6 +67,14 @@ EMPTY: dict[Path, tuple[str, ...]] = {
     paths.SPREAD: tuple(
         f"{name}_{end}" for name in ("accuracy", "cross_entropy") for end in ("mean", "low", "high")
     ),
+    paths.ALPHA: ("level", "level_most", "rise"),
+    # A network that draws no whole period, or too few.
+    paths.FREE_RUNNING: (
+        *("right", "right_low", "right_high", "early", "late"),
+        *("g", "p_value", "nats", "detectable"),
+    ),
+    # A single network.
+    paths.CELLS: ("ratio_low", "ratio_high"),
 }
 
 # DVC would put a damaged file of its cache back in the place of a new one.
@@ -112,7 +131,7 @@ def read_table(path: Path) -> pd.DataFrame:
         # "nan" may be the name of a model, so that only empty cells are NaN.
         table = pd.read_csv(
             io.BytesIO(content),
-            dtype=dict.fromkeys(TEXT, str),
+            dtype=dict.fromkeys(_text(path), str),
             keep_default_na=False,
             na_values=[""],
         )
@@ -136,12 +155,17 @@ def _check_structure(content: bytes) -> None:
             raise ValueError(f"row {number} has {len(row)} cells, not {len(header)}")
 
 
+def _text(path: Path) -> set[str]:
+    """The columns of text that a table may have."""
+    return TEXT | TEXT_OF.get(path, set())
+
+
 def _check_table(path: Path, table: pd.DataFrame) -> None:
     """Check the types of all columns, and that only those of EMPTY have empty cells."""
     if table.empty:
         raise ValueError(f"{path}: got no row; expected at least one")
     for column, values in table.items():
-        if column in TEXT:
+        if column in _text(path):
             wrong = ~values.map(lambda value: isinstance(value, str)).to_numpy(bool)
         elif values.dtype.kind in "iuf":
             may_be_empty = column in EMPTY.get(path, ()) or str(column).endswith("_se")

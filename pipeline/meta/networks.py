@@ -36,3 +36,18 @@ def train(
     print(trainer.describe(), flush=True)
     left = islice(sequences, done, batches)
     yield from trainer.steps(left, batches, trainer.model.name, done)
+
+
+def trained(
+    source: Source,
+    layers: Any,
+    recipe: Any,
+    sequences: Iterator[np.ndarray],
+    seed: np.random.SeedSequence,
+    name: str,
+) -> keras.Model:
+    """A network for a source, trained by a recipe on mini-batches of sequences."""
+    network = build(source, layers, seed, name)
+    for _ in train(trainer(network, **vars(recipe)), sequences, recipe.batches):
+        pass
+    return network

@@ -78,7 +78,7 @@ class Source:
                 "and nowhere else; got another pattern of resets; pass sequences drawn "
                 "with the same reset_every"
             )
-        return _with_resets(self.log_p_symbol(characters), self.reset_every)
+        return with_resets(self.log_p_symbol(characters), self.reset_every)
 
     def log_p_symbol(
         self, characters: UInt8[np.ndarray, "N T"]
@@ -131,7 +131,7 @@ class KnownP:
 
     def log_p_next(self, characters: UInt8[np.ndarray, "N T"]) -> Float[np.ndarray, "N T K"]:
         """Log p of each character, -inf where it is zero; the reset is certain."""
-        return _with_resets(self.log_p_symbol(characters), self.reset_every)
+        return with_resets(self.log_p_symbol(characters), self.reset_every)
 
     def log_p_symbol(
         self, characters: UInt8[np.ndarray, "N T"]
@@ -144,7 +144,7 @@ class KnownP:
             return np.log(p[:, period])
 
 
-def _with_resets(
+def with_resets(
     log_p: Float[np.ndarray, "N T symbols"], reset_every: int
 ) -> Float[np.ndarray, "N T K"]:
     """Log p with the reset as character 0: certain where it is due, else impossible."""

@@ -163,7 +163,7 @@ class Optimiser(Section):
 class MetaOptimiser(Section):
     """Section meta.optimiser: the recipes, each for all models."""
 
-    published: Optimiser
+    plain: Optimiser
     tuned: Optimiser
     converged: Optimiser
 
@@ -203,10 +203,10 @@ class Meta(Section):
     @field_validator("optimiser")
     @classmethod
     def _require_sequences(cls, optimiser: MetaOptimiser, info: ValidationInfo) -> Any:
-        training, batches = info.data.get("training"), optimiser.published.batches
+        training, batches = info.data.get("training"), optimiser.plain.batches
         if training and training.train_sequences > batches * training.batch_size:
             raise ValueError(
-                f".published.batches: got {batches}, with batches of {training.batch_size} "
+                f".plain.batches: got {batches}, with batches of {training.batch_size} "
                 f"that is {batches * training.batch_size} sequences; allowed: at least the "
                 f"{training.train_sequences} of meta.training.train_sequences"
             )
@@ -244,6 +244,21 @@ class PixelSettings(Section):
     snapshot_every: Count
 
 
+class Length(Section):
+    """Section studies.length: networks that are unrolled for a few steps only."""
+
+    repetitions: Annotated[tuple[Count, ...], Field(min_length=1, max_length=100), Ascending]
+    trained: Annotated[tuple[Count, ...], Field(min_length=1, max_length=16), Ascending]
+    tested: Annotated[tuple[Count, ...], Field(min_length=1, max_length=4), Ascending]
+
+
+class OtherAlpha(Section):
+    """Section studies.alpha: networks that were trained on another prior than their Bayes."""
+
+    repetitions: Annotated[tuple[Count, ...], Field(min_length=1, max_length=100), Ascending]
+    trained_on: Annotated[dict[Name, Alpha], Field(min_length=1, max_length=32)]
+
+
 class Studies(Section):
     """Section studies: the long runs of studies/dvc.yaml."""
 
@@ -251,6 +266,8 @@ class Studies(Section):
     sequences: Sequences
     pixels: Annotated[dict[Name, PixelSettings], Field(min_length=1, max_length=16)]
     memory: Memory
+    length: Length
+    alpha: OtherAlpha
 
     @field_validator("pixels")
     @classmethod

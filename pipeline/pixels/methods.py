@@ -143,8 +143,8 @@ class Answer(NamedTuple):
 
     def at(self, rows: Int[np.ndarray, "rows"]) -> "Answer":
         """The same for some of the images."""
-        arrays = (None if array is None else array[rows] for array in self[2:])
-        return Answer(self.method, self.snapshot, *arrays)
+        log_p, drawn = (None if array is None else array[rows] for array in self[3:])
+        return Answer(self.method, self.snapshot, self.fill[rows], log_p, drawn)
 
 
 def count_tables(train: UInt8[np.ndarray, "train pixels"]) -> dict[str, dict[str, context.Table]]:

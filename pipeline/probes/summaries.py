@@ -20,7 +20,8 @@ def knowledge(states: pd.DataFrame, leaks: pd.DataFrame) -> pd.DataFrame:
         two spreads as shares of kl. The worst state: kl_worst, seen, probability, count_k.
         How often each symbol is the most likely one before a symbol: argmax_k for the
         network, exact_argmax_k for exact Bayes, equally likely ones in equal parts;
-        network_other and exact_other, the same for all symbols but 1. Right after a reset:
+        exact_other, the same for all symbols but 1; exact_ties, how often exact Bayes has
+        several; network_missed, how often the network's is none of them. Right after a reset:
         after_reset_slope, the change of p(symbol 1) by one symbol 1 more in the period
         before; after_reset_low and after_reset_high, its range; after_reset_exact.
     """
@@ -40,11 +41,16 @@ def _most_likely(states: pd.DataFrame) -> dict[str, float]:
     weight = before_symbol.probability.to_numpy() / longest
     p = columns(before_symbol, "exact")
     ties = p >= p.max(axis=1, keepdims=True) - TIE
-    network = weight @ columns(before_symbol, "argmax")
+    argmax = columns(before_symbol, "argmax")
+    network = weight @ argmax
     exact = weight @ (ties / ties.sum(axis=1, keepdims=True))
     row = {f"argmax_{k}": share for k, share in enumerate(network, start=1)}
     row |= {f"exact_argmax_{k}": share for k, share in enumerate(exact, start=1)}
-    return row | {"network_other": network[1:].sum(), "exact_other": exact[1:].sum()}
+    return row | {
+        "exact_other": exact[1:].sum(),
+        "exact_ties": weight @ (ties.sum(axis=1) > 1),
+        "network_missed": weight @ np.sum(argmax, axis=1, where=~ties),
+    }
 
 
 def _after_reset(leaks: pd.DataFrame) -> dict[str, float]:
@@ -57,6 +63,40 @@ def _after_reset(leaks: pd.DataFrame) -> dict[str, float]:
         "after_reset_high": leaks.network_1.max(),
         "after_reset_exact": leaks.exact_1[0],
     }
+
+
+def numbers(
+    scores: pd.DataFrame,
+    bias: pd.DataFrame,
+    known: Mapping[str, pd.DataFrame],
+    matrix: pd.DataFrame,
+    unseen: pd.DataFrame,
+) -> pd.DataFrame:
+    """What `probes.questions` finds in one network, and `unseen`, a number in each row.
+
+    Returns:
+        sequences on which it was found, "every state" or "simplex" if on these; quantity, as
+        the columns of the tables are called, with the number of the symbol behind it; value.
+        Errors over sequences, and where the worst was found, are left out.
+    """
+    means = bias.melt(["sequences", "symbol"], ["network", "exact", "difference"])
+    fitted = known["concentration"].melt("symbol", ["estimate"])
+    of_symbols = [
+        table.assign(quantity=table.variable + "_" + table.symbol.astype(str))
+        for table in (means, fitted.assign(sequences="every state"))
+    ]
+    states = known["knowledge_summary"].assign(kl_left=known["concentration"].kl_left[0])
+    readout = known["readout"][["r_squared", "r_squared_untrained"]].min()
+    wide = (
+        scores.drop(columns=["own_prior", "count"]),
+        states.assign(**readout, sequences="every state"),
+        matrix.drop(columns=["reset_every", "count"]),
+        unseen.drop(columns="model").assign(sequences="simplex"),
+    )
+    long = [table.melt("sequences", var_name="quantity") for table in wide]
+    found = pd.concat([*long, *of_symbols])[["sequences", "quantity", "value"]]
+    left_out = found.quantity.str.fullmatch(r".*_se|seen|probability|points|(count|p)_\d+")
+    return found[~left_out].dropna().reset_index(drop=True)
 
 
 def unseen(matrix: pd.DataFrame, simplex: pd.DataFrame) -> pd.DataFrame:
@@ -98,51 +138,27 @@ def gain(bounds: pd.DataFrame) -> dict[str, float]:
 def total_regret(regret: pd.DataFrame) -> dict[str, float]:
     """What networks lose to exact Bayes over a whole sequence, in nats, and where.
 
-    regret has an interval, regret_low and regret_high, and parts at the very first reset,
-    at the later resets and at symbols: regret_first, regret_resets, regret_symbols.
+    Its parts are those at the very first reset, at later resets and at symbols:
+    regret_first, regret_resets, regret_symbols.
     """
-    last = regret.iloc[-1]
+    total = regret.cumulative.iloc[-1]
     # Exact Bayes has no regret where it is certain: at the resets.
     first, *later = regret.difference[regret.exact == 0]
-    return {
-        "regret": last.cumulative,
-        "regret_low": last.cumulative_low,
-        "regret_high": last.cumulative_high,
-        "regret_first": first,
-        "regret_resets": sum(later),
-        "regret_symbols": last.cumulative - first - sum(later),
-    }
+    parts = {"first": first, "resets": sum(later), "symbols": total - first - sum(later)}
+    return {"regret": total} | {f"regret_{where}": part for where, part in parts.items()}
 
 
-def memory(memory: pd.DataFrame, recipes: pd.DataFrame) -> pd.DataFrame:
-    """What hidden units are worth, for each prior and period.
+def memory(runs: pd.DataFrame, limits: pd.DataFrame) -> pd.DataFrame:
+    """The excess of each size of network, and what it is of the gain by counting.
 
-    There is one network of each size. So a ratio of excesses means something only if it
-    exceeds the largest one between networks that differ by nothing but their seed.
+    `runs` are of one prior and period, whose `bounds.expected_scores` are `limits`.
 
     Returns:
-        prior, reset_every; seed_ratio, the largest ratio of worst and best by the recipe
-        `tuned`; smallest_units and largest_units, and ratio, that of their excesses;
-        enough_units, the smallest size within seed_ratio of the best.
+        The runs with gain, in nats per symbol, and lost, the share of it that a network does
+        not reach; NaN in a period of two characters, which has nothing to count.
     """
-    tuned = recipes[recipes.recipe == "tuned"]
-    seed_ratio = (tuned.excess_per_character_worst / tuned.excess_per_character_best).max()
-    table = []
-    for (prior, reset_every), group in memory.groupby(["prior", "reset_every"], sort=False):
-        excess = group.set_index("units").excess_per_character.sort_index()
-        enough = excess.index[excess <= seed_ratio * excess.min()]
-        table.append(
-            {
-                "prior": prior,
-                "reset_every": reset_every,
-                "seed_ratio": seed_ratio,
-                "smallest_units": excess.index[0],
-                "largest_units": excess.index[-1],
-                "ratio": excess.iloc[0] / excess.iloc[-1],
-                "enough_units": enough[0],
-            }
-        )
-    return pd.DataFrame(table)
+    counting = gain(limits)["gain"]
+    return runs.assign(gain=counting, lost=runs.excess / (counting or np.nan))
 
 
 def generalisation(history: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

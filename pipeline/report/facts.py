@@ -56,4 +56,19 @@ def outcome(row: Any) -> str:
     """What a network of recipes.csv has learned: "prior", "exact" or "nearly"."""
     if row.gain <= 0:
         return "prior"  # counting is worth nothing
-    return "exact" if row.excess < NEGLIGIBLE * row.gain else "nearly"
+    return "exact" if row.excess_high < NEGLIGIBLE * row.gain else "nearly"
+
+
+def likely(reading: Any, plain: Any = None) -> str:
+    """A verdict on a reading of the write-up, a row of readings.csv.
+
+    "unlikely" if more than a fifth of the published numbers is outside; chance would put 5 %
+    there, but they are not independent. "likely" if none is. Else "open"; so too if none is
+    outside of the `plain` reading either, with which this one competes.
+    """
+    outside = reading.numbers - reading.inside
+    if outside > reading.numbers / 5:
+        return "unlikely"
+    if outside or (plain and plain.inside == plain.numbers):
+        return "open"
+    return "likely"

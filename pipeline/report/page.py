@@ -2,6 +2,7 @@
 
 import base64
 import html as escape
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from pipeline.files import formats
 
+# The only HTML that the Markdown may have, as a paragraph of its own: detail that folds away.
+FOLDED = re.compile(r"<details><summary>[^<>]*</summary>|</details>")
 STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #222; max-width: 62rem;
        margin: 2rem auto; padding: 0 1rem; }
@@ -23,6 +26,7 @@ th { border-bottom: 2px solid #888; }
 td { white-space: nowrap; }
 img { max-width: 100%; height: auto; }
 code { background: #f3f3f3; padding: 0 0.2em; }
+summary { cursor: pointer; font-weight: 600; margin: 1rem 0; }
 math { font-size: 1.1em; } div.math { margin: 1rem 0; }
 """
 
@@ -30,13 +34,16 @@ math { font-size: 1.1em; } div.math { margin: 1rem 0; }
 def html(markdown: str, folder: Path) -> str:
     """The Markdown as HTML, under its first heading as title.
 
-    Formulae between dollar signs become MathML; HTML in the Markdown is shown as text. Its
-    pictures are PNG files, by their paths relative to `folder`.
+    Formulae between dollar signs become MathML; HTML in the Markdown is shown as text, but
+    for FOLDED. Its pictures are PNG files, by their paths relative to `folder`.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     parser.use(dollarmath_plugin, double_inline=True, renderer=_mathml)
     tokens = parser.parse(markdown)
-    for token in tokens:
+    for before, token, after in zip(tokens, tokens[1:], tokens[2:]):
+        if token.type == "inline" and FOLDED.fullmatch(token.content):
+            token.type = "html_block"
+            before.hidden = after.hidden = True  # the paragraph around it
         for child in token.children or []:
             if child.type == "image":
                 picture = formats.read_bytes(folder / str(child.attrs["src"]))

@@ -41,7 +41,7 @@ def render(template: str, **context: Any) -> str:
         autoescape=False,  # Markdown; `page.html` shows markup as text
     )
     filters: list[Any] = [cells, format_each, join_words, layers, number, percent, pm]
-    filters += [several_trainings, sign, vector, versus, words]
+    filters += [several_trainings, sign, span, spread, vector, versus, words]
     environment.filters |= {function.__name__: function for function in filters}
     environment.globals |= {"group": group, "record": record, "records": records}
     environment.globals |= {"facts": facts, "figure": figure, "published": published}
@@ -66,6 +66,28 @@ def pm(mean: float, standard_error: float, digits: int = 3, plus: str = "") -> s
     """
     text = number(mean, f"{plus}.{digits}f")
     return f"{text} ± {standard_error:.{digits}f}" if standard_error > 0 else text
+
+
+def span(mean: float, low: float, high: float, form: str, factor: float = 1) -> str:
+    """Mean and its interval, or a range; the mean alone if there is none or nothing varies."""
+    ends = f" ({number(factor * low, form)} to {number(factor * high, form)})"
+    return number(factor * mean, form) + ends * (low < high)
+
+
+def spread(
+    table: pd.DataFrame,
+    form: str,
+    factor: float = 1,
+    low: str = "low",
+    high: str = "high",
+    **where: Any,
+) -> str:
+    """The `span` of the row that has these values; a dash if there is none."""
+    found = records(table, **where)
+    if not found:
+        return "-"
+    (row,) = found
+    return span(row.mean, getattr(row, low), getattr(row, high), form, factor)
 
 
 def percent(share: float, standard_error: float = math.nan, digits: int = 2, plus: str = "") -> str:

@@ -5,19 +5,19 @@ from functools import partial
 from pathlib import Path
 
 from pipeline import paths
-from pipeline.figures import drawing, inpainting, meta, pixels, scorecard
+from pipeline.figures import drawing, inpainting, length, meta, pixels, scorecard
 from pipeline.figures.overview import overview
 from pipeline.files.formats import read_arrays, read_table
 from pipeline.params.sections import MetaModel
 from pipeline.tables import studies
 from pipeline.tables.rows import numbered_columns, select
 
-READS = ("meta.models",)
+READS = ("data.source", "meta.models")
 
 
-def run(models: Mapping[str, MetaModel]) -> dict[Path, bytes]:
+def run(source: str, models: Mapping[str, MetaModel]) -> dict[Path, bytes]:
     """A PNG file for each figure."""
-    scores, knowledge = read_table(paths.INPAINTING_SCORES), read_table(paths.KNOWLEDGE)
+    scores = read_table(paths.INPAINTING_SCORES)
     gallery, fills = read_arrays(paths.ROLLOUT_GALLERY), read_arrays(paths.INPAINTING_GALLERY)
     predictions, simplex = read_arrays(paths.PREDICTIONS), read_table(paths.SIMPLEX)
     curves = {name: read_table(paths.meta_curves(name)) for name in models}
@@ -35,24 +35,24 @@ def run(models: Mapping[str, MetaModel]) -> dict[Path, bytes]:
         "scorecard": partial(scorecard.dots, read_table(paths.SCORECARD)),
         "overview": partial(overview, gallery, fills, predictions, [*models][-1]),
         "meta_curves": partial(meta.curves, curves, read_table(paths.ATTAINABLE)),
-        "meta_knowledge": partial(meta.knowledge, knowledge),
-        "meta_in_a_row": partial(meta.in_a_row, knowledge),
-        "meta_argmax": partial(meta.argmax, read_table(paths.KNOWLEDGE_SUMMARY)),
+        "meta_knowledge": partial(meta.knowledge, read_table(paths.KNOWLEDGE)),
+        "meta_sequences": partial(meta.sequences, predictions, models),
         "meta_leaks": partial(meta.leaks, read_table(paths.LEAKS)),
         "meta_hidden_states": partial(meta.hidden_states, read_table(paths.HIDDEN_STATES)),
     }
     for task in inpainting.TASKS:
         figures[f"inpainting_{task}"] = partial(inpainting.gallery, fills, task)
+    if len(trainings := studies.read_pixels(source)["trainings"]):
+        figures["score_by_loss"] = partial(pixels.score_by_loss, trainings)
     if len(numbered_columns(simplex, "p")) == 3:  # the simplex of others cannot be drawn
         figures["meta_simplex"] = partial(meta.simplex, simplex)
     if len(studied["recipes"]):
-        shown = select(studied["regret"], recipe="published")
+        shown = select(studied["regret"], recipe="plain")
+        figures["meta_reactions"] = partial(meta.reactions, studied["reactions"])
         figures["meta_regret"] = partial(meta.regret, shown)
         figures["meta_excess"] = partial(meta.excess, studied["excess"])
         figures["meta_memory"] = partial(meta.memory, studied["memory"])
-    for model in models:
-        for kind in ("own", "fixed"):
-            parts = meta.sequence_arrays(predictions, model, kind)
-            figures[f"meta_{model}_{kind}"] = partial(meta.sequence, *parts)
+    if len(studied["length"]):
+        figures["meta_length"] = partial(length.excess, studied["length"])
     drawn = drawing.draw(figures)
     return {paths.FIGURES / f"{name}.png": png for name, png in drawn.items()}

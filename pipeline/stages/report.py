@@ -26,6 +26,7 @@ TABLES = (
     paths.HORIZONS,
     paths.PAIRED_ROLLOUTS,
     paths.DRAWS,
+    paths.SUBSETS,
     paths.FAILURES,
     paths.ROLLOUT_IMAGES,
     paths.INPAINTING_SCORES,
@@ -39,9 +40,12 @@ TABLES = (
     paths.CONCENTRATION,
     paths.MATRIX,
     paths.UNSEEN,
+    paths.FREE_RUNNING,
+    paths.ALPHA,
     paths.SCORECARD,
     paths.BLOCKS,
     paths.SPREAD,
+    paths.CLAIMS,
 )
 # Packages that decide bytes of the report alone, or run it.
 PACKAGES = ("matplotlib", "dvc")
@@ -51,6 +55,7 @@ def run(params: sections.Params) -> dict[Path, Any]:
     """Metrics, and the report as Markdown and HTML."""
     models = params.meta.models
     tables = {path.stem: read_table(path) for path in TABLES} | studies.read(models)
+    tables |= studies.read_pixels(params.data.source)
     curves = {name: read_table(paths.meta_curves(name)) for name in models}
     tables["generalisation"] = as_written(summaries.generalisation(tables["history"], curves))
     text = words.render(

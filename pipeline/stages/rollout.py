@@ -21,6 +21,8 @@ READS = ("seed", "threads", "rollout")
 PUBLISHED, PICTURES, SAMPLES_SHOWN = "5", 3, 5
 # How many drawn continuations a forecast is the mean of, on so many images.
 DRAWS, DRAWS_IMAGES = (1, 2, 5, 10, 20, 50, 100), 1000
+# The write-up had so many test images, the first ones or others.
+FIRST = 1000
 # The network that every baseline meets image by image.
 COMPARED = "final"
 
@@ -67,6 +69,7 @@ def run(seed: int, rollout: sections.Rollout) -> dict[Path, Any]:
         paths.PAIRED_ROLLOUTS: _compare(by_image),
         paths.STEPS_AHEAD: pd.concat(steps, ignore_index=True),
         paths.DRAWS: _by_draws(seed, rollout, images[:DRAWS_IMAGES], networks[COMPARED]),
+        paths.SUBSETS: _by_subset(by_image),
         paths.FAILURES: pd.concat(wrong, ignore_index=True),
         paths.ROLLOUT_IMAGES: pd.DataFrame(columns),
         paths.ROLLOUT_GALLERY: gallery.show(
@@ -135,6 +138,27 @@ def _compare(by_image: ByImage) -> pd.DataFrame:
         for (baseline, which, ahead), other in by_image.items()
         if which == "baseline" and ahead == horizon
     )
+
+
+def _by_subset(by_image: ByImage) -> pd.DataFrame:
+    """The first images among all subsets as large: is what they score unusual?
+
+    A subset of n of the N images, drawn without replacement, has the mean score of all with
+    the standard deviation `_sd`, s sqrt(1/n - 1/N). `_z` is how many of them the first ones
+    are from it. Source: Cochran 1977, Sampling techniques, eq. 2.8.
+    """
+    rows = []
+    for (predictor, strategy, horizon), found in by_image.items():
+        row = {"predictor": predictor, "strategy": strategy, "horizon": horizon}
+        for name, values in found.items():
+            count, subset = len(values), min(FIRST, len(values) // 2)
+            first, mean = values[:subset].mean(), values.mean()
+            deviation = values.std(ddof=1) * np.sqrt(1 / subset - 1 / count)
+            row |= {"images": count, "subset": subset, name: mean, f"{name}_sd": deviation}
+            z = (first - mean) / deviation if deviation else np.nan
+            row |= {f"{name}_first": first, f"{name}_z": z}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def _by_step(predictor: str, forecast: Forecast, truth: np.ndarray) -> pd.DataFrame:

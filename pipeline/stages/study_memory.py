@@ -50,11 +50,8 @@ def run(
         name = f"{prior}-{reset_every}-{units}"
         weights, order = (randomness.stream(seed, use, name) for use in ("weights", "train"))
         layers = training.model_copy(update={"units": (units,)})
-        network = networks.build(source, layers, weights, name)
         batches = source.batches(order, training.batch_size, training.steps)
-        trainer = networks.trainer(network, **vars(recipe))
-        for _ in networks.train(trainer, batches, recipe.batches):
-            pass
+        network = networks.trained(source, layers, recipe, batches, weights, name)
         log_p = prediction.log_p_next(network, sequences)
         row: dict[str, Any] = {"prior": prior, "reset_every": reset_every, "units": units}
         row |= {"batches": recipe.batches} | excess.expected(log_p, exact)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline import paths
 from pipeline.core import prediction, randomness, scores
+from pipeline.files import models
 from pipeline.meta import excess, networks
 from pipeline.meta.source import KnownP, Source
 from pipeline.params.sections import MetaModel, MetaTraining, Optimiser
@@ -27,6 +28,9 @@ KEYS = {"name": str, "recipe": str, "repetition": int}
 # Points of the curves in each doubling of the mini-batches.
 POINTS_PER_DOUBLING = 2
 
+# Identifiers in streams of random numbers, where they differ from the recipe's name.
+IDENTIFIERS = {"plain": "published"}
+
 
 def run(
     seed: int,
@@ -39,7 +43,7 @@ def run(
     recipe: str,
     repetition: int,
 ) -> dict[Path, Any]:
-    """The excess while training, and the trained network's regret at each step."""
+    """The trained network, its excess while training, and its regret at each step."""
     source, steps = Source(task.alpha, task.reset_every), training.steps
     # The same sequences for all repetitions and recipes, so that they differ by the
     # networks alone.
@@ -47,7 +51,7 @@ def run(
     sequences, p = source.draw(rng, count, steps)
     exact = source.log_p_next(sequences)
 
-    purpose = (name, recipe, str(repetition))
+    purpose = (name, IDENTIFIERS.get(recipe, recipe), str(repetition))
     weights, order = (randomness.stream(seed, use, *purpose) for use in ("weights", "train"))
     network = networks.build(source, training, weights, name)
     predict = functools.partial(prediction.log_p_next, network)
@@ -67,7 +71,9 @@ def run(
         regret[f"accuracy_{which}"] = scores.correct(own, sequences).mean(axis=0)
         # Does the network react faster than exact Bayes?
         regret[f"only_1_{which}"] = excess.p_symbol_1(predictor, source.reset_every, steps)
+    path = paths.study_model(name, recipe, repetition)
     return {
+        path: models.encode(path, network),
         paths.study_curve(name, recipe, repetition): pd.DataFrame(curve),
         paths.study_regret(name, recipe, repetition): regret,
     }

@@ -14,7 +14,7 @@ from pipeline.meta.source import Source
 from pipeline.params.sections import MetaModel, MetaTraining, Optimiser
 from pipeline.runtime import checkpoints
 
-READS = ("seed", "threads", "meta.models.{name}", "meta.training", "meta.optimiser.published")
+READS = ("seed", "threads", "meta.models.{name}", "meta.training", "meta.optimiser.plain")
 KEYS = {"name": str}
 
 

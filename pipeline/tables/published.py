@@ -70,3 +70,13 @@ SEQUENCE_FIGURES = {
     "own": {"M1": 8, "M3": 9, "M2": 10, "M4": 11},
     "fixed": {"M2": 12, "M4": 13},
 }
+
+# Its figures: what each shows, and the figure or table here that shows the same.
+FIGURES = {
+    "1": ("training curves of the pixel network", "Learning curves"),
+    "2": ("one-step scores of the snapshots", "the table of snapshots in question 1"),
+    "3": ("completed images", "Continuations of masked images"),
+    "4 to 7": ("training curves of M1 to M4", "Training curves of the meta-task networks"),
+    "8 to 11": ("a sequence of the own prior, M1, M3, M2, M4", "Sequences: own prior"),
+    "12 and 13": ("a sequence of p = (1, 0, 0), M2 and M4", "Sequences: fixed p"),
+}

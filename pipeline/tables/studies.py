@@ -16,9 +16,14 @@ FILES = (
     paths.NETWORKS,
     paths.EXCESS,
     paths.REGRET,
+    paths.REACTIONS,
+    paths.PROBES,
     paths.MEMORY,
-    paths.MEMORY_SUMMARY,
 )
+# Of studies that may be missing.
+OPTIONAL = (paths.LENGTH, paths.CELLS, paths.TRAINED_ALPHA)
+# The same of the pixel network, whose images may be others now.
+OF_PIXELS = (paths.TRAININGS, paths.SETTINGS, paths.READINGS)
 # Columns of tables without a row, and the types of these values, where nothing was studied.
 ABSENT: dict[str, dict[str, Any]] = {
     "networks": {"model": "", "repetition": 0, "count": 0, "excess": 0.0}
@@ -31,19 +36,22 @@ ABSENT: dict[str, dict[str, Any]] = {
 def read(models: Mapping[str, MetaModel]) -> dict[str, pd.DataFrame]:
     """By the names of their files, without the models that they do not cover."""
     if not paths.RECIPES.exists():  # the studies were never run
-        return {path.stem: _absent(path.stem) for path in FILES}
-    tables = {path.stem: formats.read_table(path) for path in FILES}
+        return {path.stem: _absent(path.stem) for path in (*FILES, *OPTIONAL)}
+    tables = {path.stem: _absent(path.stem) for path in OPTIONAL}
+    there = [*FILES, *(path for path in OPTIONAL if path.exists())]
+    tables |= {path.stem: formats.read_table(path) for path in there}
     known = covered(tables["recipes"], models)
-    for name in ("recipes", "networks", "excess", "regret"):
+    by_model = ["recipes", "networks", "excess", "regret", "reactions", "probes"]
+    for name in (*by_model, *(path.stem for path in OPTIONAL)):
         tables[name] = tables[name][tables[name].model.isin(known)]
     return tables
 
 
-def read_trainings(source: str) -> pd.DataFrame:
-    """The scores of the pixel network's trainings; no row if the images are not theirs."""
+def read_pixels(source: str) -> dict[str, pd.DataFrame]:
+    """What the pixel network's trainings show; no row if the images are not theirs."""
     if source == "mnist" and paths.TRAININGS.exists():
-        return formats.read_table(paths.TRAININGS)
-    return _absent("trainings")
+        return {path.stem: formats.read_table(path) for path in OF_PIXELS}
+    return {path.stem: _absent(path.stem) for path in OF_PIXELS}
 
 
 def _absent(name: str) -> pd.DataFrame:

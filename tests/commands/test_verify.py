@@ -19,7 +19,7 @@ from tests.tiny import ROOT
 
 LOSS, EXCESS = "pixels.final.test_loss", "meta.M1.excess"
 NUMBERS = {LOSS: 0.1, EXCESS: 0.001}
-INK, FIGURE = "reports/data/ink.csv", "reports/figures/meta_argmax.png"
+INK, FIGURE = "reports/data/ink.csv", "reports/figures/meta_leaks.png"
 MODEL, DATA = "models/pixels/final.keras", "data/mnist/binarised.npz"
 IN_BAND = {MODEL: False, FIGURE: False, LOSS: False}
 

@@ -64,13 +64,21 @@ def assert_same_as_stock_layers(model: keras.Model, sequences: tf.Tensor) -> Non
         (1, (6,), 23),
         (4, (), 23),
         (4, (6, 5, 3), 23),
-        # Any length fills its blocks.
+        # Any length fills its blocks, a short one a single block.
+        (1, (6, 5), 2),
         *((4, (6, 5), time) for time in (1, 2, fused.BLOCK, fused.BLOCK + 1, 2 * fused.BLOCK)),
     ],
 )
 def test_it_is_the_same_function_as_the_stock_layers(logits, dense, time):
     model = randomise(build(logits, dense))
     assert_same_as_stock_layers(model, symbols(logits, time=time))
+
+
+@pytest.mark.parametrize(
+    ("time", "steps"), [(784, 20), (100, 20), (20, 20), (21, 11), (101, 17), (2, 2), (None, 20)]
+)
+def test_blocks_are_as_long_as_the_sequence_fills(time, steps):
+    assert fused._block(time) == steps
 
 
 def alike() -> tf.Tensor:
@@ -100,7 +108,8 @@ def test_the_network_runs_once_for_images_that_are_alike(monkeypatch):
     monkeypatch.setattr(fused, "_gru", counted)
     fused.logits(randomise(build()), alike())
     shifted = np.pad(alike().numpy()[:, :-1], ((0, 0), (1, 0)))
-    ends = range(fused.BLOCK, shifted.shape[1] + fused.BLOCK, fused.BLOCK)
+    block = fused._block(shifted.shape[1])
+    ends = range(block, shifted.shape[1] + block, block)
     assert rows == [len(np.unique(shifted[:, :end], axis=0)) for end in ends]
     assert rows[0] < len(shifted)
 

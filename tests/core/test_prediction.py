@@ -147,3 +147,17 @@ def test_new_weights_change_predictions(make_network, rng):
     for before, found, array in zip(first, predict(model), expected):
         assert_allclose(found, array, **FLOAT32)
         assert not np.allclose(found, before)
+
+
+def test_drawn_sequences_are_the_networks_own(make_network, rng):
+    model, uniform = make_network("softmax"), rng.random((30, 9))
+    drawn = prediction.draw(model, uniform)
+    assert drawn.dtype == np.uint8
+    # A cumulative probability in single precision within 1e-6 of u would be bad luck.
+    assert drawn.tolist() == [reference.draw(model, row) for row in uniform.tolist()]
+    assert set(drawn.ravel()) == {0, 1, 2, 3}
+
+
+def test_no_draw_passes_the_last_symbol(make_network):
+    drawn = prediction.draw(make_network("softmax"), np.full((2, 5), np.nextafter(1, 0)))
+    assert drawn.max() <= 3

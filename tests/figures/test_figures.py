@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.figures import drawing, inpainting, meta, mosaic, scorecard, style
+from pipeline.figures import drawing, inpainting, length, meta, mosaic, scorecard, style
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,13 +27,36 @@ def test_panels_have_the_size_and_margins_asked_for():
     assert_allclose(last, [4, 0.5, 3, 1])
 
 
-def test_states_of_symbol_1_alone_leave_the_reset_out():
-    counts = [(0, 0), (1, 1), (1, 0), (2, 1), (2, 2)]  # symbols seen, of them 1
-    states = pd.DataFrame(counts, columns=["seen", "count_1"])
-    states = states.assign(model="M1", network_1=np.arange(5), exact_1=0.5)
-    # After two symbols the reset comes.
-    network, _ = meta.in_a_row(states).axes[0].lines
-    assert_array_equal(network.get_ydata(), [0, 1])
+def sequences(*symbols: int) -> dict[str, np.ndarray]:
+    """Twenty characters of a model, in periods of five, and a network that is off by 0.01."""
+    characters = np.resize((0, *symbols), 20)
+    exact = np.full((20, 4), 1 / 4)
+    parts = {"characters": characters, "network": exact + 0.01, "exact": exact}
+    return {f"M1-{kind}-{part}": parts[part] for kind in ("own", "fixed") for part in parts}
+
+
+def drawn(line: Line2D) -> np.ndarray:
+    return np.asarray(line.get_ydata(), float)
+
+
+def test_a_sequence_ends_with_a_period_and_gaps_at_its_resets():
+    own, below, *_ = meta.sequences(sequences(1, 2, 3, 1), ["M1"]).axes
+    network, exact = own.lines[:2]
+    assert_array_equal(network.get_xdata(), [15, 16, 17, 18, 19])
+    assert_allclose(drawn(network), [np.nan, *[0.26] * 4])
+    assert_allclose(drawn(exact), [np.nan, *[0.25] * 4])
+    assert_allclose(drawn(below.lines[0]), [np.nan, *[0.01] * 4])
+    assert below.get_ylim() == (-meta.SMALL, meta.SMALL)
+
+
+def test_reactions_have_a_line_for_each_network():
+    keys = [
+        (recipe, n, seen) for recipe in ("plain", "converged") for n in (1, 2) for seen in (0, 1)
+    ]
+    after = pd.DataFrame(keys, columns=["recipe", "repetition", "seen"])
+    after = after.assign(model="M1", network=np.arange(8), exact=1)
+    *lines, _ = meta.reactions(after).axes[0].lines
+    assert_array_equal([line.get_ydata() for line in lines], np.arange(-1, 7).reshape(4, 2))
 
 
 def test_a_map_of_kl_is_weighted_by_probability():
@@ -117,8 +141,7 @@ def test_each_published_number_is_a_dot_beside_its_band():
 
 
 def test_processes_draw_what_one_process_draws():
-    p = np.full((20, 4), 1 / 4)
-    plan = {f"{n}": partial(meta.sequence, np.resize((0, n, n), 20), p, p) for n in (1, 2, 3)}
+    plan = {f"{n}": partial(meta.sequences, sequences(n, n), ["M1"]) for n in (1, 2, 3)}
     alone = {name: style.png(figure()) for name, figure in plan.items()}
     assert drawing.draw(plan) == alone
     assert len(set(alone.values())) == 3
@@ -129,7 +152,9 @@ def test_a_users_settings_of_matplotlib_change_nothing(tmp_path):
     code = (
         "import sys, numpy as np; from pipeline.figures import meta, style;"
         "p = np.full((6, 3), 1 / 3);"
-        "figure = meta.sequence(np.arange(6) % 3, p, p);"
+        "parts = {'characters': np.arange(6) % 3, 'network': p, 'exact': p};"
+        "kinds = {f'M1-{kind}-{part}': parts[part] for kind in ('own', 'fixed') for part in parts};"
+        "figure = meta.sequences(kinds, ['M1']);"
         "sys.stdout.buffer.write(style.png(figure))"
     )
     environment = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
@@ -147,3 +172,12 @@ def test_figures_and_words_do_not_wait_for_slow_libraries(stage, own):
     loaded = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
     slow = {"matplotlib", "tensorflow", "keras", "scipy", "sklearn"}
     assert slow.intersection(loaded) == own
+
+
+def test_the_length_figure_has_only_tests_that_every_length_has():
+    rows = [(length, tested) for length in (1, 4) for tested in (length, 9)]
+    table = pd.DataFrame(rows, columns=["length", "tested"]).assign(model="M1", cell="gru")
+    values = {"window_excess": 0.1, "excess": 0.2, "lowest": 0.1, "highest": 0.3}
+    drawn = length.excess(table.assign(**values)).axes[0]
+    lines = {line.get_label(): np.asarray(line.get_xdata()).tolist() for line in drawn.lines}
+    assert lines == {name: [1, 4] for name in ("own length", "over 9", "exact, window alone")}

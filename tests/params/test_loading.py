@@ -26,7 +26,7 @@ def test_all_problems_are_listed_at_once():
     raw = copy.deepcopy(RAW)
     changes = {
         "meta.models.M2.alpha.2": 0.0,
-        "meta.optimiser.published.batches": 1,
+        "meta.optimiser.plain.batches": 1,
         "meta.probes.grid": 0,
         "pixels.cell": "rnn",
         "pixels.snapshots": [0, 30, 40],
@@ -88,7 +88,7 @@ def test_the_demo_changes_are_valid_and_only_change_what_is_there():
         ("meta.models.M1.reset_every", 2),
         ("meta.training.train_sequences", 256_000),
         # 10,000 sequences for the training curve are 39.06 mini-batches of 256.
-        ("meta.optimiser.published.batches", 40),
+        ("meta.optimiser.plain.batches", 40),
         ("meta.optimiser.tuned.batches", 1),
         ("meta.probes.orders", 2),
         ("studies.repetitions", [1, 2]),

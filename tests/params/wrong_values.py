@@ -58,10 +58,11 @@ def walk(value: Any, above: str = "") -> Iterator[tuple[str, Any]]:
 RAW = YAML(typ="safe", pure=True).load(COMMITTED)
 PLACES = dict(walk(RAW))
 SECTIONS = [place for place, value in PLACES.items() if isinstance(value, dict)]
-FIELDS = [place for place in PLACES if place not in SECTIONS and place[-1] not in "0123456"]
+ENTRIES = [place for place in PLACES if place.rpartition(".")[2].isdigit()]
+FIELDS = [place for place in PLACES if place not in {*SECTIONS, *ENTRIES}]
 NUMBERS = [place for place in FIELDS if isinstance(PLACES[place], int | float)]
 # Sections whose keys are names that the user chooses.
-NAMED = ["meta.models", "studies.pixels", "studies.memory.priors"]
+NAMED = ["meta.models", "studies.pixels", "studies.memory.priors", "studies.alpha.trained_on"]
 
 
 def changed(place: str, change: Callable, raw: Any = RAW) -> dict[str, Any]:
@@ -89,7 +90,10 @@ WRONG_LISTS: dict[str, Any] = {
     "an entry twice": [3, 3],
 }
 ZERO_ALLOWED = ("seed", "threshold", "gate_bias", "long")
-TWICE_ALLOWED = ("pixels.units", "training.units", "dense", "alpha", "biased", "balanced")
+TWICE_ALLOWED = (
+    *("pixels.units", "training.units", "dense", "alpha", "biased", "balanced"),
+    *("trained_on.M1", "trained_on.M2", "trained_on.M4"),
+)
 
 
 def wrong_values() -> Iterator[Case]:
@@ -181,17 +185,20 @@ def broken_rules() -> Iterator[Case]:
         ("studies.memory.priors", {}, "got {}; allowed: at least 1 item"),
         ("studies.memory.priors.biased", [1.0], "got [1.0]; allowed: at least 2 items"),
         ("studies.memory.priors.biased.1", 0, "got 0; allowed: greater than 0"),
+        ("studies.length.trained", [], "got []; allowed: at least 1 item"),
+        ("studies.length.tested", [5, 2], "got [5, 2]; allowed: ascending"),
+        ("studies.alpha.trained_on.M1", [1.0], "got [1.0]; allowed: at least 2 items"),
         ("pixels.curve_images", 60_001, f"got 60001; {images % 60_000}"),
         ("rollout.images", 10_001, f"got 10001; {images % 10_000}"),
         ("inpainting.images", 10_001, f"got 10001; {images % 10_000}"),
         ("inpainting.few", 10_001, "got 10001; allowed: up to images, 10000"),
-        ("meta.optimiser.published.batches", 39, "got 39, with batches of 256 that is 9984"),
+        ("meta.optimiser.plain.batches", 39, "got 39, with batches of 256 that is 9984"),
     ]:
         line = f"{re.escape(f'{place}: {message}')}.*"
         yield Case(f"{place}: {value}", replaced(place, value), line)
     for place, value, elsewhere in [
         ("meta.comparison.fixed", [1.0, -0.5, 0.5], "meta.comparison.fixed.1"),
-        ("meta.training.train_sequences", 256_001, "meta.optimiser.published.batches"),
+        ("meta.training.train_sequences", 256_001, "meta.optimiser.plain.batches"),
     ]:
         yield Case(f"{place}: {value}", replaced(place, value), f"{elsewhere}: {GOT}")
 

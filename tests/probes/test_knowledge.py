@@ -115,7 +115,7 @@ def test_states_and_leaks_are_predicted_where_they_are_due(rng, monkeypatch):
 
     def exact(_, characters: np.ndarray) -> np.ndarray:
         """Whatever comes after the character that is to be predicted."""
-        return source._with_resets(own.log_p_symbol(characters), own.reset_every)
+        return source.with_resets(own.log_p_symbol(characters), own.reset_every)
 
     monkeypatch.setattr(prediction, "log_p_next", exact)
     monkeypatch.setattr(subject, "AT_ONCE", 7)

@@ -1,19 +1,17 @@
 import math
-import statistics
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.probes import seeds
 from pipeline.probes.tables import stack
 
-# Quantiles 0.975 as in printed tables: of Student's t by degrees of freedom, of the normal.
+# Quantiles 0.975 of Student's t by degrees of freedom, as in printed tables.
 STUDENT = {1: 12.706205, 2: 4.302653, 4: 2.776445}
-NORMAL = 1.959964
 
 # The few steps between numbers of order one, in double precision.
 DOUBLE: dict[str, Any] = {"rtol": 1e-12}
@@ -45,6 +43,45 @@ def test_the_summary_is_of_the_last_points():
     for end, value in ends.items():
         found = row[f"excess{end}"], row[f"excess_per_character{end}"]
         assert_allclose(found, (value, 10 * value), **DOUBLE)
+    assert_allclose(row["excess_geometric"], (0.3 * 0.1 * 0.6 * 0.2) ** 0.25, **DOUBLE)
+    assert 0 < row["excess_low"] < row["excess_geometric"] < row["excess_high"]
+
+
+def test_an_interval_is_of_the_mean_or_of_the_mean_logarithm():
+    # Two values: s = gap / sqrt(2), divided by sqrt(2).
+    half = STUDENT[1] * 3 / 2
+    assert_allclose(
+        seeds.interval(pd.Series([-1.0, 2.0])), [0.5, 0.5 - half, 0.5 + half], **PRINTED
+    )
+    mean, low, high = seeds.interval(pd.Series([0.1, 0.4]), positive=True)
+    ratio = 4 ** (STUDENT[1] / 2)
+    assert_allclose([mean, low, high], [0.2, 0.2 / ratio, 0.2 * ratio], **PRINTED)
+    three = seeds.interval(pd.Series([1.0, 2.0, 6.0]))
+    assert_allclose(three[2] - three[0], STUDENT[2] * math.sqrt(7 / 3), **PRINTED)
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_nothing_varies_the_interval_is_a_point_and_one_network_has_none():
+    assert seeds.interval(pd.Series([2.0, 2.0])) == (2, 2, 2)
+    assert_array_equal(seeds.interval(pd.Series([2.0])), [2, np.nan, np.nan])
+
+
+def test_numbers_are_summarised_over_networks():
+    columns = ["repetition", "sequences", "quantity", "value"]
+    rows = [
+        (1, "a", "kl", 0.1),
+        (2, "a", "kl", 0.4),
+        (1, "a", "excess", 0.1),
+        (2, "a", "excess", 0.4),
+    ]
+    table = seeds.over_networks(pd.DataFrame(rows, columns=columns)).set_index("quantity")
+    # A KL cannot be negative: the geometric mean.
+    assert_allclose(table["mean"], [0.2, 0.25], **DOUBLE)
+    assert (table.low["kl"] > 0, table.low["excess"] < 0) == (True, True)
+    assert_array_equal(table[["networks", "lowest", "highest"]], [[2, 0.1, 0.4]] * 2)
+    # Rounding can leave a spread below zero.
+    rows = [(1, "a", "kl", 0.0), (2, "a", "kl", 0.4)]
+    assert_allclose(seeds.over_networks(pd.DataFrame(rows, columns=columns))["mean"], 0.2, **DOUBLE)
 
 
 def test_the_range_has_mean_median_and_extremes_at_each_batch():
@@ -70,65 +107,49 @@ SLOWER = [9, 0.1, 0.0, 0.1, 9, 0.1, 0.1, 0.0, 9, 0.4]
 
 
 def test_a_reaction_is_the_rise_since_the_reset():
-    row = seeds.reaction(only_1(FASTER, SLOWER), 4)
-    assert row["faster"] == 1
-    # Rises 0.2, 0.1; 0.1, 0.4, on average 0.2; and -0.1, 0; 0, -0.1, on average -0.05.
-    # Starts 0.1, 0, 0.2, on average 0.1; and 0.1, 0.1, 0.4, on average 0.2.
-    for name, mean, gap in (("reaction", 0.075, 0.25), ("start", 0.15, 0.1)):
-        assert_allclose(row[name], mean, rtol=1e-9)
-        # Two values: s = gap / sqrt(2), divided by sqrt(2).
-        half = STUDENT[1] * gap / 2
-        assert_allclose(row[f"{name}_low"], mean - half, **PRINTED)
-        assert_allclose(row[f"{name}_high"], mean + half, **PRINTED)
+    after = seeds.after_symbol_1(only_1(FASTER, SLOWER), 4)
+    assert list(after.seen) == [0, 1, 2] * 2
+    gap = (after.network - after.exact).to_numpy().reshape(2, 3)
+    # Means over periods, of 0.1, 0.0, 0.2, of 0.3, 0.1, of 0.2, 0.4; and of the other.
+    assert_allclose(gap, [[0.1, 0.2, 0.3], [0.2, 0.05, 0.05]], atol=1e-12)
+    row = seeds.reaction(after)
+    assert (row["faster"], row["reaction_above"], row["level_above"], row["start_above"]) == (
+        1,
+        1,
+        2,
+        2,
+    )
+    for name, one, other in (("start", 0.1, 0.2), ("level", 0.25, 0.05), ("reaction", 0.15, -0.15)):
+        mean, half = (one + other) / 2, STUDENT[1] * abs(one - other) / 2
+        found = row[name], row[f"{name}_low"], row[f"{name}_high"]
+        assert_allclose(found, (mean, mean - half, mean + half), **PRINTED, atol=1e-12)
 
 
 @pytest.mark.filterwarnings("error")
 def test_a_period_of_one_symbol_has_no_reaction():
     # With resets at every other step.
-    row = seeds.reaction(only_1([9, 0.1, 9, 0.3], [9, 0.0, 9, 0.2]), 2)
-    assert np.isnan([row["reaction"], row["reaction_low"]]).all()
-    assert row["faster"] == 0
+    row = seeds.reaction(seeds.after_symbol_1(only_1([9, 0.1, 9, 0.3], [9, 0.0, 9, 0.2]), 2))
+    assert np.isnan([row["reaction"], row["reaction_low"], row["level"], row["level_high"]]).all()
+    assert (row["faster"], row["level_above"]) == (0, 0)
     assert_allclose(row["start"], 0.15, rtol=1e-9)
 
 
-def at_step(step: int, difference: float, error: float, network: float = 0.5) -> dict:
+def at_step(step: int, difference: float, network: float) -> dict:
     row = {"step": step, "network": network, "exact": 0.25}
-    row |= {"difference": difference, "difference_se": error}
-    return row | {"cumulative": 10 * difference, "cumulative_se": 10 * error}
+    return row | {"difference": difference, "cumulative": 10 * difference}
 
 
-def regrets(*networks: list[dict]) -> pd.DataFrame:
-    return seeds.mean_regret(below(map(pd.DataFrame, networks)))
-
-
-# Equal networks leave the chance of the sequences.
-@pytest.mark.parametrize(
-    "differences", [(0.1, 0.4), (0.3, 0.3), (0.3, 0.1, 0.5), (0.2, 0.2, 0.7, 0.4, -0.1)]
-)
-def test_the_interval_has_both_sources_of_chance(differences):
-    table = regrets(*([at_step(0, value, 0.02 * value**2)] for value in differences))
-    row, count = table.iloc[0], len(differences)
-    assert (len(table), row.step, row.seeds) == (1, 0, count)
-    mean = statistics.fmean(differences)
-    # Which networks: Student's t with one degree of freedom fewer than networks.
-    trained = STUDENT[count - 1] * statistics.stdev(differences) / math.sqrt(count)
-    # Which sequences: the same for all, so that more networks do not average it out.
-    drawn = NORMAL * statistics.fmean(0.02 * value**2 for value in differences)
-    half = math.sqrt(trained**2 + drawn**2)
-    for name, factor in (("difference", 1), ("cumulative", 10)):
-        assert_allclose(row[name], factor * mean, **DOUBLE)
-        assert_allclose(row[f"{name}_low"], factor * (mean - half), **PRINTED)
-        assert_allclose(row[f"{name}_high"], factor * (mean + half), **PRINTED)
-
-
-def test_intervals_carry_the_means_of_each_step():
-    table = regrets(
-        [at_step(0, 0.1, 0.01, network=0.2), at_step(1, 0.3, 0.01, network=0.6)],
-        [at_step(0, 0.1, 0.01, network=0.4), at_step(1, 0.3, 0.01, network=0.8)],
+def test_the_regret_has_mean_and_range_over_networks():
+    networks = (
+        [at_step(0, 0.1, network=0.2), at_step(1, 0.3, network=0.6)],
+        [at_step(0, 0.4, network=0.4), at_step(1, 0.2, network=0.8)],
     )
-    assert list(table.step) == [0, 1]
+    table = seeds.mean_regret(below(map(pd.DataFrame, networks)))
+    assert (list(table.step), list(table.seeds), list(table.exact)) == ([0, 1], [2, 2], [0.25] * 2)
     assert_allclose(table.network, [0.3, 0.7], **DOUBLE)
-    assert list(table.exact) == [0.25, 0.25]
+    for name, factor in (("difference", 1), ("cumulative", 10)):
+        for end, values in (("", (0.25, 0.25)), ("_lowest", (0.1, 0.2)), ("_highest", (0.4, 0.3))):
+            assert_allclose(table[f"{name}{end}"], factor * np.array(values), **DOUBLE)
 
 
 def test_each_network_by_itself():

@@ -74,4 +74,21 @@ def test_what_is_attainable_depends_on_both_predictors(published, verdict):
     ],
 )
 def test_what_is_learned_depends_on_what_counting_is_worth(excess, gain, expected):
-    assert facts.outcome(row(excess=excess, gain=gain)) == expected
+    assert facts.outcome(row(excess_high=excess, gain=gain)) == expected
+
+
+@pytest.mark.parametrize(
+    ("numbers", "inside", "plain", "expected"),
+    [
+        (10, 10, None, "likely"),
+        (10, 9, None, "open"),
+        (10, 8, None, "open"),  # a fifth exactly
+        (10, 7, None, "unlikely"),
+        (10, 10, 10, "open"),  # the plain reading holds all as well
+        (10, 10, 9, "likely"),
+        (10, 7, 10, "unlikely"),
+    ],
+)
+def test_a_reading_is_judged_by_what_is_outside(numbers, inside, plain, expected):
+    other = None if plain is None else row(numbers=10, inside=plain)
+    assert facts.likely(row(numbers=numbers, inside=inside), other) == expected

@@ -71,6 +71,9 @@ def test_compare_bayes(name):
     kinds = ["dirichlet(10 1 1)", "dirichlet(1.3 1.3 1.3)", "fixed(1 0 0)"]
     assert list(table.sequences) == kinds
     assert list(table.own_prior) == [name == "M1", name == "M3", 0]
+    # With p = (1, 0, 0) all sequences are the same: one, without an error.
+    assert list(table["count"]) == [5, 5, 1]
+    assert list(table.excess_se.isna()) == [False, False, True]
     difference = table.cross_entropy - table.exact_cross_entropy
     assert_allclose(table.excess, difference, atol=1e-4)
     bias = read(paths.BIAS, name)
@@ -216,10 +219,44 @@ def test_study_training(name):
         counted = (own.alpha[0] + place - 1) / (sum(own.alpha) + place - 1)
         assert_allclose(table.only_1_exact, np.where(place == 0, 0, counted), WRITTEN)
         assert table.only_1_network.between(0, 1).all()
+        kept = keras.saving.load_model(paths.study_model(name, recipe, number))
+        only_1 = np.minimum(place, 1).astype(np.uint8)[None]
+        p = np.exp(prediction.log_p_next(kept, only_1)[0, :, 1])
+        assert_allclose(table.only_1_network, p, rtol=1e-4)  # float32, compiled or not
         before.add(curve.excess[0])
         exact.add(tuple(table.exact))
     # They differ by the networks alone, each of which has its own weights.
     assert (len(exact), len(before)) == (1, len(tiny.RECIPES) * len(tiny.REPETITIONS))
+
+
+def test_the_probes_of_a_study_are_those_of_the_main_graph():
+    """Asked of the network of the main graph they find what its own tables have."""
+    for name in ("M1", "M3"):
+        path = paths.study_model(name, "plain", 9)
+        path.write_bytes(paths.meta_model(name).read_bytes())
+        tiny.run_stage(f"study_probes {name} plain 9")
+        table = formats.read_table(paths.study_probes(name, "plain", 9))
+        found = table.set_index(["sequences", "quantity"]).value
+        assert found.index.is_unique
+        for path in (paths.COMPARISON, paths.MATRIX):
+            for row in read(path, name).to_dict("records"):
+                for quantity in ("excess", "kl", "accuracy", "network_less_own", "kl_own"):
+                    if quantity in row:
+                        assert_allclose(found[row["sequences"], quantity], row[quantity])
+        for path, kind in ((paths.KNOWLEDGE_SUMMARY, "every state"), (paths.UNSEEN, "simplex")):
+            assert_allclose(found[kind, "kl"], read(path, name).kl[0])
+        for row in read(paths.CONCENTRATION, name).itertuples():
+            assert_allclose(found["every state", f"estimate_{row.symbol}"], row.estimate)
+        for row in read(paths.BIAS, name).itertuples():
+            assert_allclose(found[row.sequences, f"difference_{row.symbol}"], row.difference)
+        readout = read(paths.READOUT, name)
+        assert_allclose(found["every state", "r_squared"], readout.r_squared.min())
+
+
+def test_the_probes_of_two_networks_differ():
+    first, second = (formats.read_table(paths.study_probes("M1", "plain", n)) for n in (1, 2))
+    assert list(first.quantity) == list(second.quantity)
+    assert (first.value != second.value).mean() > 0.4
 
 
 def test_study_memory():
@@ -231,6 +268,74 @@ def test_study_memory():
         # Of another size it is another network.
         assert (table.excess > 0).all()
         assert table.excess.nunique() == len(tiny.UNITS)
+
+
+def test_study_length():
+    weights = set()
+    for name, cell, length in product(("M1", "M3"), ("gru", "lstm"), (1, 3)):
+        for number in tiny.REPETITIONS:
+            table = formats.read_table(paths.study_length(name, cell, length, number))
+            # Of 12 steps: twelve windows of one, or four of three; and longer ones.
+            assert list(table.tested) == [length, tiny.STEPS, 2 * tiny.STEPS]
+            assert list(table["count"]) == [4, 4, 2]
+            difference = table.excess - table.window_excess
+            assert_allclose(table.less_window, difference, atol=WRITTEN)
+            assert (table.reset_excess < table.excess).all()
+            weights.add(table.excess[0])
+    assert len(weights) == 2 * 2 * 2 * len(tiny.REPETITIONS)
+
+
+def test_study_lstm():
+    found = [
+        formats.read_table(paths.study_lstm("M1", recipe, number))
+        for recipe, number in product(("published", "tuned"), tiny.REPETITIONS)
+    ]
+    assert [table.batch.item() for table in found] == [5, 5, 2, 2]
+    assert len({table.excess.item() for table in found}) == 4
+    assert all(0 < table.excess.item() < 2 for table in found)
+
+
+def test_study_alpha():
+    for number in tiny.REPETITIONS:
+        table = formats.read_table(paths.study_alpha("M1", number))
+        assert list(table.seen) == [0, 1, 2, 3]
+        # Alpha (10, 1/2, 1/2), and (10, 1, 1).
+        assert_allclose(table.only_1_trained_on, (10 + table.seen) / (11 + table.seen), WRITTEN)
+        assert_allclose(table.only_1_believed, (10 + table.seen) / (12 + table.seen), WRITTEN)
+        assert table.only_1_network.between(0, 1).all()
+
+
+def test_networks_run_free():
+    table = formats.read_table(paths.FREE_RUNNING)
+    predictors, steps = ("network", "exact", "prior_only"), (tiny.STEPS, 10 * tiny.STEPS)
+    keys = list(product(("M1", "M3"), predictors, steps))
+    assert list(zip(table.model, table.predictor, table.steps)) == keys
+    source_draws = table[table.predictor != "network"]
+    assert (source_draws[["right", "in_step"]] == 1).all(axis=None)
+    # Six sequences of 12 steps have two whole periods of five each, of 120 steps 23.
+    assert list(source_draws.periods) == [12, 138] * 4
+    # Networks that have hardly been trained.
+    assert (table[table.predictor == "network"].right < 0.5).all()
+
+
+@each_model
+def test_other_alphas_are_compared_exactly(name):
+    table, own = read(paths.ALPHA, name), source(name)
+    stated = table[(columns(table, "alpha") == own.alpha).all(axis=1)].iloc[0]
+    assert (stated.bias, stated.level, stated.start) == (0, 0, 0)
+    assert (table.accuracy >= stated.accuracy).all()
+    # The alpha that studies train networks on is among them.
+    trained_on = loading.load().studies.alpha.trained_on.get(name, own.alpha)
+    assert (columns(table, "alpha") == trained_on).all(axis=1).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [("M1 rnn 3 1", "CELL: got rnn; allowed: gru"), ("M1 gru 13 1", "LENGTH: got 13; allowed: 1")],
+)
+def test_a_length_study_that_makes_no_sense_is_refused(key, message):
+    with pytest.raises(ValueError, match=message):
+        tiny.run_stage(f"study_length {key}")
 
 
 @pytest.mark.parametrize("key", [("other", 2), ("biased", 7)])

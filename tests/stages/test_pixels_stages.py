@@ -15,6 +15,7 @@ from pipeline import paths
 from pipeline.core import parallel, training
 from pipeline.files import formats
 from pipeline.pixels import continuations, masks
+from pipeline.stages import study_pixels
 from tests import tiny
 
 RUNS = [*tiny.PIXELS, *tiny.PIXEL_STUDIES]
@@ -125,6 +126,17 @@ def test_rollout(inside):
         other = cells.loc[row.baseline, "baseline", row.horizon]
         for name in ("accuracy", "cross_entropy"):
             assert_allclose(getattr(row, name), own[name] - other[name], atol=1e-5)
+    subsets = formats.read_table(paths.SUBSETS).set_index(["predictor", "strategy", "horizon"])
+    assert set(subsets.index) == set(cells.index)
+    row = subsets.loc["final", "argmax", tiny.UNKNOWN]
+    assert (row.images, row.subset) == (8, 4)
+    assert_allclose(row.accuracy, cells["accuracy"]["final", "argmax", tiny.UNKNOWN], rtol=SIX)
+    # sqrt(1/4 - 1/8) by the standard error of eight, sqrt(1/8).
+    assert_allclose(
+        row.accuracy_sd, cells["accuracy_se"]["final", "argmax", tiny.UNKNOWN], rtol=SIX
+    )
+    by_hand = (row.accuracy_first - row.accuracy) / row.accuracy_sd
+    assert_allclose(row.accuracy_z, by_hand, rtol=1e-3)
     wrong = formats.read_table(paths.FAILURES).groupby("predictor")["count"].sum()
     assert wrong.to_dict() == {"untrained": 8, "0": 8, "final": 8}
     draws = formats.read_table(paths.DRAWS)
@@ -133,6 +145,30 @@ def test_rollout(inside):
     by_image = formats.read_table(paths.ROLLOUT_IMAGES)
     right = (shown["argmax"] == shown["truth"][:, -tiny.UNKNOWN :]).mean(axis=1)
     assert_allclose(by_image["argmax_accuracy"][shown["image"]], right, rtol=SIX)
+
+
+def test_study_pixels(inside):
+    columns = "snapshot batches strategy horizon images accuracy accuracy_se"
+    for settings in tiny.SETTINGS:
+        whole, short = (formats.read_table(paths.study_pixels(settings, n)) for n in (1, 2))
+        assert list(whole)[:7] == columns.split()
+        # Training 1 goes on to the end. Rollouts at each second batch of three, and the ends.
+        one_step = whole[(whole.strategy == "teacher_forced") & (whole.horizon == 0)]
+        names = ["batch-2", "0", "batch-5", "final"]
+        assert list(zip(one_step.snapshot, one_step.batches)) == list(zip(names, (2, 3, 5, 6)))
+        for name in names:
+            assert set(whole[(whole.snapshot == name) & (whole.horizon == 1)].strategy) == {
+                *continuations.STRATEGIES,
+                *(f"argmax_clipped_{clip}" for clip in study_pixels.CLIPS),
+            }
+        assert list(short.snapshot.unique()) == ["batch-2", "0"]
+        # Its own weights and order.
+        assert short.cross_entropy[0] != whole.cross_entropy[0]
+    cells = whole.set_index(["snapshot", "strategy", "horizon"])
+    end = cells.loc["final", "argmax"], cells.loc["final", "argmax_clipped_0.01"]
+    assert_array_equal(end[0].accuracy, end[1].accuracy)
+    assert (end[1].cross_entropy >= -np.log1p(-0.01)).all()
+    assert (end[1].cross_entropy <= -np.log(0.01)).all()
 
 
 def test_context(inside):

@@ -184,7 +184,7 @@ def test_what_is_compared_with_what():
 
 def test_without_studies_nothing_is_judged(folder):
     """As in the demo."""
-    absent = studies.read_trainings("digits"), studies.read({})["networks"]
+    absent = studies.read_pixels("digits")["trainings"], studies.read({})["networks"]
     numbers = scorecard.numbers(tables(trainings=absent[0], networks=absent[1]))
     card = scorecard.scorecard(numbers)
     assert len(card) == 10
