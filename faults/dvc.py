@@ -191,8 +191,8 @@ def shells(scratch: Path) -> harness.Faults:
         for victim in victims:
             victim.write_text("here before")
         before = set(scratch.rglob("*"))
-        assert "meta.models" in end(start(place, "repro", "-s", "train_meta@M1"), fails=True)
-        assert "meta.models" not in end(start(place, "repro", "-s", f"train_meta@{name}"), True)
+        assert "meta.models" in end(start(place, "repro", f"train_meta@{name}"), fails=True)
+        assert "meta.models" in end(start(place, "repro"), fails=True)
         made = set(scratch.rglob("*")) - before
         assert not [path for path in made if place not in path.parents or "pwned" in path.name]
         assert all(victim.read_text() == "here before" for victim in victims)

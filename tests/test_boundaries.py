@@ -1,16 +1,20 @@
 """What DVC itself would run again after an edit, in a copy in which all is up to date."""
 
 import compileall
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections import defaultdict
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
+from pipeline import paths
 from pipeline.commands import demo
 from pipeline.params import loading
 from pipeline.runtime import transaction
@@ -70,6 +74,50 @@ def change_params(folder: Path, changes: dict) -> None:
     settings = YAML().load(folder / loading.FILE)
     demo.merge(settings, changes)
     YAML().dump(settings, folder / loading.FILE)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    tops = ("data", "models", "reports", "studies")
+    files = chain(*((folder / top).rglob("*.*") for top in tops))
+    return {path: path.read_bytes() for path in files if path.is_file()}
+
+
+# A name that DVC would make the path of another file of, and a training that its snapshots forbid.
+WRONG = {"../../reports/meta/bias": ("meta", "models"), "epochs": ("pixels",)}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_parameter_ends_the_run_before_anything_is_deleted(project, name):
+    before, text = contents(project), (project / loading.FILE).read_bytes()
+    settings = section = YAML().load(text)
+    for key in WRONG[name]:
+        section = section[key]
+    section[name] = section["M1"] if "meta" in WRONG[name] else 1
+    YAML().dump(settings, project / loading.FILE)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    dvc = [sys.executable, "-m", "dvc", "repro", "report", "studies/dvc.yaml"]
+    ended = subprocess.run(dvc, capture_output=True, text=True, env=os.environ | {"PATH": path})
+    (project / loading.FILE).write_bytes(text)
+    assert ended.returncode
+    assert "error: params.yaml: " in ended.stderr
+    assert contents(project) | {project / paths.CHECKED: b"{}"} == before
+    (project / paths.CHECKED).write_bytes(b"{}")
+
+
+def test_another_model_is_one_edit(project):
+    text = (project / loading.FILE).read_bytes()
+    with Repo() as repo:
+        before = {stage.addressing for stage in repo.index.stages}
+    settings = YAML().load(text)
+    settings["meta"]["models"]["M5"] = settings["meta"]["models"]["M1"]
+    YAML().dump(settings, project / loading.FILE)
+    with Repo() as repo:
+        more = {stage.addressing for stage in repo.index.stages} - before
+        needed = {stage.addressing for stage in repo.stage.collect("compare_bayes", with_deps=True)}
+    (project / loading.FILE).write_bytes(text)
+    studied = {name.partition("@")[0].rpartition("/dvc.yaml:")[2] for name in more}
+    assert studied == {"train_meta", "study_training", "study_probes", "study_length", "study_lstm"}
+    assert "train_meta@M5" in needed
 
 
 def edit(file: Path) -> None:

@@ -38,7 +38,7 @@ each_stage = pytest.mark.parametrize("stage", STAGES)
 
 def keys(stage: str) -> dict[str, str]:
     """How dvc.yaml writes each key of a stage, in the order in which DVC gives them."""
-    written = ["${item}"] * (stage == "train_meta")
+    written = ["${key}"] * (stage == "train_meta")
     entries = STUDIES.get(stage, {}).get("foreach", {"": STAGES[stage].get("matrix", ())})
     written += [f"${{item.{name}}}" for name in next(iter(entries.values()))]
     return dict(zip(getattr(MODULES[stage], "KEYS", {}), written, strict=True))
@@ -62,9 +62,9 @@ def test_the_lock_has_every_stage_and_no_other(file, stages):
 
 
 def test_stages_are_repeated_over_what_the_parameters_list():
-    assert GRAPH["stages"]["train_meta"]["foreach"] == list(PARAMS.meta.models)
+    assert GRAPH["stages"]["train_meta"]["foreach"] == "${meta.models}"
     assert STUDIES["study_training"]["matrix"] == {
-        "model": "${stages.train_meta.foreach}",
+        "model": "${meta.models}",
         "recipe": list(sections.MetaOptimiser.model_fields),
         "repetition": "${studies.repetitions}",
     }
@@ -73,20 +73,20 @@ def test_stages_are_repeated_over_what_the_parameters_list():
         "recipe": list(studies.PROBED),
     }
     assert STUDIES["study_memory"]["matrix"] == {
-        "prior": list(PARAMS.studies.memory.priors),
+        "prior": "${studies.memory.priors}",
         "reset_every": "${studies.memory.reset_every}",
     }
     runs = STUDIES["study_pixels"]["foreach"]
     assert [f"{run['settings']}-{run['repetition']}" for run in runs.values()] == list(runs)
     assert {run["settings"] for run in runs.values()} == PARAMS.studies.pixels.keys()
     assert STUDIES["study_length"]["matrix"] == {
-        "model": "${stages.train_meta.foreach}",
+        "model": "${meta.models}",
         "cell": list(get_args(sections.Cell)),
         "length": "${studies.length.trained}",
         "repetition": "${studies.length.repetitions}",
     }
     assert STUDIES["study_alpha"]["matrix"] == {
-        "model": list(PARAMS.studies.alpha.trained_on),
+        "model": "${studies.alpha.trained_on}",
         "repetition": "${studies.alpha.repetitions}",
     }
     assert {stage["wdir"] for stage in STUDIES.values()} == {".."}
