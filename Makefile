@@ -14,7 +14,6 @@ help: ## this list
 demo: packages-of-demo ## the whole graph on bundled digits, in demo/; no data to download; 3 minutes
 	@python -m pipeline demo
 	@$(MAKE) --no-print-directory graph FOLDER=demo
-	@echo && echo "The report is demo/reports/report.html"
 
 reproduce: packages ## dvc repro with params.yaml on MNIST; 12 minutes, or seconds if nothing changed
 	@python -m pipeline check
@@ -58,16 +57,20 @@ lock: packages ## pin what pyproject.toml names; UPGRADE=1 takes the newest vers
 
 # The graph in FOLDER, with the environment as it is. DVC takes one stage at a time, but two
 # branches of the graph that share no stage but `check` can run side by side: one computes while
-# the other imports, reads or draws. Only one of them shows progress bars.
+# the other imports, reads or draws.
 FOLDER := .
 graph:
-	cd $(FOLDER) && dvc repro check
-	@$(MAKE) --jobs 2 --no-print-directory branch-pixels branch-meta
-	cd $(FOLDER) && dvc repro
+	@$(REPRO) check || $(STOPPED)
+	@$(MAKE) --jobs 2 --no-print-directory branch-pixels branch-meta || $(STOPPED)
+	@$(REPRO) || $(STOPPED)
+	@python -m pipeline headline $(FOLDER)
 branch-pixels:
-	cd $(FOLDER) && dvc --wait-for-lock repro context rollout inpaint
+	@$(REPRO) context rollout inpaint
 branch-meta:
-	cd $(FOLDER) && TQDM_DISABLE=1 dvc --wait-for-lock repro compare_bayes probe_knowledge probe_shifted free_run alpha
+	@$(REPRO) compare_bayes probe_knowledge probe_shifted free_run alpha
+# Stages say how far they are; DVC would say four lines more about each.
+REPRO = cd $(FOLDER) && dvc --quiet --wait-for-lock repro
+STOPPED = { echo "error: stopped; 'dvc repro' in the folder '$(FOLDER)' says more" >&2; exit 1; }
 
 packages:
 	@sh tools/install.sh all

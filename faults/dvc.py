@@ -108,9 +108,12 @@ def writers(scratch: Path) -> harness.Faults:
 
     def side_by_side() -> None:
         """The two branches of `make reproduce`, both stopped, and run again."""
-        branches = re.findall(r"dvc (--wait-for-lock .+)", (ROOT / "Makefile").read_text())
+        makefile = (ROOT / "Makefile").read_text()
+        targets = re.findall(r"^branch.*\n\t@\$\(REPRO\) (.+)", makefile, re.M)
+        branches = [f"--wait-for-lock repro {one}" for one in targets]
         assert len(branches) == 2, branches
         place = new_project(scratch)
+        end(start(place, "repro", "check"))
         stopped = [start(place, *branch.split()) for branch in branches]
         wait_for(lambda: any((place / paths.CHECKPOINTS).glob("train_*")))
         for dvc in stopped:

@@ -105,8 +105,9 @@ class Project:
             self.outputs[command] = set(self.everything) - set(before)
 
     def copy_without(self, command: str) -> Path:
-        """A copy as it is before a stage runs: DVC deletes its outputs."""
+        """A copy as it is before a stage runs, and ever ran: DVC deletes its outputs."""
         folder = copy(self.folder)
+        shutil.rmtree(folder / paths.CHECKPOINTS)
         for path in self.outputs[command]:
             (folder / path).unlink()
         return folder

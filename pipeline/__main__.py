@@ -58,7 +58,8 @@ def main() -> None:
 
 def run_command(name: str, arguments: list[str]) -> None:
     """Call a command's `main` with what the command line gives, by name."""
-    command = import_module(f"pipeline.commands.{name}")
+    with process.quietly():
+        command = import_module(f"pipeline.commands.{name}")
     parser = argparse.ArgumentParser(f"python -m pipeline {name}", description=command.__doc__)
     if hasattr(command, "add_arguments"):
         command.add_arguments(parser)
@@ -72,7 +73,8 @@ def run_stage(name: str, arguments: list[str]) -> None:
     from pipeline.runtime import runner
 
     params = loading.load()
-    stage = import_module(f"pipeline.stages.{name}")
+    with process.quietly():
+        stage = import_module(f"pipeline.stages.{name}")
     keys = runner.parse_keys(stage, arguments)
     if "threads" in stage.READS:
         from pipeline.core import parallel

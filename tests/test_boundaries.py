@@ -184,7 +184,7 @@ def test_the_branches_that_make_runs_side_by_side_share_no_stage(project):
                 for stage in repo.stage.collect(target, with_deps=True)
             }
 
-        pixels, meta = map(needed, re.findall(r"--wait-for-lock repro (.+)", makefile))
+        pixels, meta = map(needed, re.findall(r"^branch.*\n\t@\$\(REPRO\) (.+)", makefile, re.M))
         assert pixels & meta == {"check"}  # it has run before
         assert pixels | meta | WRITTEN == needed("report")
         assert ALL - needed("report") == STUDIES | {"study_pixels", "study_probes"}
