@@ -57,7 +57,7 @@ lock: packages ## pin what pyproject.toml names; UPGRADE=1 takes the newest vers
 
 # The graph in FOLDER, with the environment as it is. DVC takes one stage at a time, but two
 # branches of the graph that share no stage but `check` can run side by side: one computes while
-# the other imports, reads or draws.
+# the other imports, reads or draws. They name each stage (-s), because DVC would lock `check`.
 FOLDER := .
 graph:
 	@$(REPRO) check || $(STOPPED)
@@ -65,11 +65,11 @@ graph:
 	@$(REPRO) || $(STOPPED)
 	@python -m pipeline headline $(FOLDER)
 branch-pixels:
-	@$(REPRO) context rollout inpaint
+	@$(REPRO) -s binarise train_pixels context rollout inpaint
 branch-meta:
-	@$(REPRO) compare_bayes probe_knowledge probe_shifted free_run alpha
+	@$(REPRO) -s train_meta compare_bayes probe_knowledge probe_shifted free_run alpha
 # Stages say how far they are; DVC would say four lines more about each.
-REPRO = cd $(FOLDER) && dvc --quiet --wait-for-lock repro
+REPRO = cd $(FOLDER) && dvc --wait-for-lock repro --quiet
 STOPPED = { echo "error: stopped; 'dvc repro' in the folder '$(FOLDER)' says more" >&2; exit 1; }
 
 packages:

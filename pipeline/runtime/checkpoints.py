@@ -54,21 +54,23 @@ class Checkpoint:
     def load(self, usable: Callable[[Progress], bool] = lambda _: True) -> Progress | None:
         """The progress that came furthest of those that are usable; damaged files are deleted."""
         kept = self._path.parent.glob(_kept_name(self._path.name, self._key, "*"))
-        found: list[Progress] = []
+        found: list[tuple[Progress, Path]] = []
         for candidate in (self._path, _previous(self._path), *kept):
             if not candidate.exists():
                 continue
             try:
-                found.append(_unpack(candidate.read_bytes(), self._key))
+                progress = _unpack(candidate.read_bytes(), self._key)
             except ValueError as error:
                 warning = f"warning: {candidate}: not used, because it is {error}"
                 print(warning, file=sys.stderr, flush=True)
                 candidate.unlink()
             else:
-                candidate.touch()
-        furthest = max(filter(usable, found), key=lambda progress: progress.done, default=None)
-        if furthest:
-            terminal.line(f"resuming from {self._unit} {furthest.done}")
+                found += [(progress, candidate)] if usable(progress) else []
+        if not found:
+            return None
+        furthest, file = max(found, key=lambda one: one[0].done)
+        file.touch()  # it was used now
+        terminal.line(f"resuming from {self._unit} {furthest.done}")
         return furthest
 
     def save(self, progress: Progress) -> None:

@@ -70,7 +70,8 @@ def test_what_ended_well_is_kept_and_the_furthest_that_is_usable_is_taken(capsys
     checkpoints.keep("stage-M1")
     assert done_after_loading() == 5
     found = checkpoint().load(lambda progress: progress.done < 5)
-    assert found and found.done == 3
+    assert found
+    assert found.done == 3
     assert checkpoint().load(lambda progress: progress.done < 3) is None
     # One that is being written counts too.
     save(4)
@@ -99,9 +100,6 @@ def test_what_was_not_used_for_long_goes_first(monkeypatch, name, most):
             os.utime(file, (time - 10, time - 10))
         if number == 2:  # the first one is used again
             assert checkpoint().load(lambda progress: progress.done < 2)
-            (first,) = Path("data/checkpoints").glob("*.1")
-            (second,) = Path("data/checkpoints").glob("*.2")
-            os.utime(second, (1, 1))
     assert 4000 / 3 < size < 2000
     assert sorted(file.suffix for _, _, file in checkpoints.kept()) == [".1", ".3"]
 
