@@ -184,6 +184,14 @@ def test_the_studies_tables_are_made_of_the_committed_runs(monkeypatch):
     assert made == {path: path.read_bytes() for path in (*tables.FILES, *tables.OF_PIXELS)}
 
 
+def test_dvc_remembers_every_run_but_those_of_seconds_and_trainings():
+    """It does not if an output that is in git is neither plot nor metric. Trainings remember."""
+    in_git = {
+        name for name in MAIN if any(isinstance(out, dict) for out in MAIN[name].get("outs", ()))
+    }
+    assert in_git == {"check", "train_pixels", "train_meta", "report"}
+
+
 def test_every_plot_shows_an_output():
     made = {path for stage in MAIN for path in outputs(stage)}
     for plot in GRAPH["plots"]:
