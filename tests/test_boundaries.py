@@ -15,7 +15,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from pipeline import paths
-from pipeline.commands import demo
+from pipeline.commands import check, demo
 from pipeline.params import loading
 from pipeline.runtime import transaction
 from tests.tiny import ROOT
@@ -102,6 +102,14 @@ def test_a_wrong_parameter_ends_the_run_before_anything_is_deleted(project, name
     assert "error: params.yaml: " in ended.stderr
     assert contents(project) | {project / paths.CHECKED: b"{}"} == before
     (project / paths.CHECKED).write_bytes(b"{}")
+
+
+def test_the_command_check_names_all_that_would_run(project):
+    text = (project / loading.FILE).read_bytes()
+    assert check.plan() == "every result is up to date"
+    change_params(project, {"inpainting": {"few": 10}})
+    assert check.plan() == "would run inpaint, scorecard, draw, report"
+    (project / loading.FILE).write_bytes(text)
 
 
 def test_another_model_is_one_edit(project):
