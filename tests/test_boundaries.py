@@ -10,6 +10,7 @@ from collections import defaultdict
 from itertools import chain, product
 from pathlib import Path
 
+import networkx as nx
 import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
@@ -199,3 +200,17 @@ def test_the_branches_that_make_runs_side_by_side_share_no_stage(project):
         assert not pixels & meta
         assert {"check"} | pixels | meta | WRITTEN == needed("report")
         assert ALL - needed("report") == STUDIES | {"study_pixels", "study_probes"}
+
+
+def test_the_readme_shows_the_graph(project):
+    """Without `check`, and without arrows that follow from others."""
+    with Repo() as repo:
+        arrows = {
+            (dependency.name.partition("@")[0], stage.name.partition("@")[0])
+            for stage, dependency in repo.index.graph.edges
+            if not stage.addressing.startswith("studies")
+        }
+    graph = nx.DiGraph(arrow for arrow in arrows if "check" not in arrow)
+    shown = re.findall(r"^    (\w+) --> (\w+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(set(shown)) == len(shown)
+    assert set(shown) == set(nx.transitive_reduction(graph).edges)
