@@ -27,13 +27,14 @@ def plan() -> str:
         with Repo() as repo:
             graph = repo.index.graph  # from a stage to those that it depends on
             changed = repo.status(targets=["dvc.yaml"])
+            # What `check` writes never changes.
+            changed.pop("check", None)
             stages = [stage for stage in graph if stage.addressing in changed]
             stages += [later for stage in stages for later in ancestors(graph, stage)]
             order = [stage.name for stage in repo.index.stages if stage in stages]
     except (DvcException, LockError) as error:
         return f"what would run is not known: {first_line(error)}"
-    names = [name for name in order if name not in (None, "check") and "study_" not in name]
-    return describe(names)
+    return describe(order)
 
 
 def describe(stages: list[str]) -> str:

@@ -13,7 +13,7 @@ from pipeline.__main__ import run_command
 from pipeline.commands import inpaint
 from pipeline.core import randomness
 from pipeline.files import formats, models
-from pipeline.pixels import context, inpainting, methods
+from pipeline.pixels import context, inpainting
 from pipeline.pixels.images import PIXELS, SIDE
 from tests.commands import wrong_arrays
 from tests.commands.wrong_arrays import MASKED, TRUTH, mask
@@ -68,7 +68,7 @@ def test_the_command_writes_arrays_scores_and_figure(command, make_network, caps
     written = command(BOTH, "--figure figure.png")
     # The default number of samples, and the default seed.
     rng = randomness.generator(0, "inpaint")
-    found = inpainting.inpaint(make_network("gru"), MASKED, 5, rng)
+    found = inpainting.inpaint(MASKED, make_network("gru"), 5, rng)
     scored = inpainting.score(found, TRUTH.astype(np.uint8))
     expected = found._asdict() | scored
     assert set(written) == set(expected)
@@ -98,7 +98,7 @@ def test_without_truth_there_are_no_scores_and_the_seed_decides_the_samples(comm
     assert (first != other).any()
 
 
-@pytest.mark.parametrize("method", methods.TABLES)
+@pytest.mark.parametrize("method", context.TABLES)
 def test_a_table_of_the_training_images(command, method):
     patch = method == "joint_lookup"
     masked = mask(TRUTH, [[100, 101, 128, 129] if patch else [100, 200]] * 3)
@@ -106,7 +106,7 @@ def test_a_table_of_the_training_images(command, method):
     train = TRUTH.astype(np.uint8)
     paths.BINARISED.write_bytes(formats.encode(paths.BINARISED, {"train": train}))
     written = command(np.stack([masked, TRUTH]), f"--method {method}")
-    what = methods.TABLES[method]
+    what = context.TABLES[method]
     table = context.count(train, what)[12 if patch else int(method[7:])]
     expected = context.log_p_of_fills(table, train, written["missing"])
     assert_array_equal(written["log_posterior"], expected)
@@ -128,7 +128,7 @@ def test_a_table_of_the_training_images(command, method):
             "--method lookup_8 --model a",
             "--model: got a; the table lookup_8 has no network",
         ),
-        (TRUTH, "", "file.npy: image 0: nothing is missing"),
+        (TRUTH, "", "file.npy: nothing is missing in any image"),
         (MASKED, "--samples 0", "--samples: got 0"),
         (MASKED, "--samples 1001", "--samples: got 1001; allowed: 1 to 1000"),
         (MASKED, "--seed -1", "--seed"),
