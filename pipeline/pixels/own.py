@@ -21,7 +21,7 @@ def check(
             the truth; or (N, PIXELS) or (N, SIDE, SIDE) without truth.
         name: of the array in messages.
 
-        complete: whether images without a missing pixel are allowed.
+        complete: whether images without a missing pixel are allowed, but not all of them.
 
     Raises:
         ValueError: if shape or values are wrong, nothing is missing, or too much.
@@ -44,6 +44,8 @@ def check(
     if truth is not None:
         _require_values(f"{name}: truth, ", truth, (0, 1))
     count = (array == masks.MISSING).sum(axis=1)
+    if complete and not count.any():
+        raise ValueError(f"{name}: nothing is missing in any image; mark missing pixels -1")
     if not complete and (count == 0).any():
         raise ValueError(
             f"{name}: image {count.argmin()}: nothing is missing; mark missing pixels -1"
