@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from pipeline import paths
+from pipeline.files import models
 from pipeline.pixels import context, inpainting
 from pipeline.pixels.images import PIXELS, SIDE
 from tests import reference
 from tests.commands.wrong_arrays import MASKED, MISSING, TRUTH, draw, mask
+from tests.tiny import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +112,19 @@ def test_a_table_fills_where_it_applies(rng):
         one = np.array([missing])
         expected = context.log_p_of_fills(table, TRUTH[[row]].astype(np.uint8), one)[0]
         assert_array_equal(found.log_posterior[row, : len(expected)], expected)
-    with pytest.raises(ValueError, match=r"^array: image 2: a table of 8 pixels needs single"):
+    with pytest.raises(ValueError, match=r"^array: image 1: a table of 8 pixels needs single"):
         inpainting.inpaint(MASKED, table, 5, rng)
 
 
 def test_the_function_checks_its_images_too(model, rng):
     with pytest.raises(ValueError, match=r"^array: image 0: nothing is missing"):
         inpainting.inpaint(TRUTH, model, 1, rng)
+
+
+def test_by_default_it_is_the_final_network_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = inpainting.inpaint(MASKED)
+    network = models.read(ROOT / paths.pixel_model("final"))
+    expected = inpainting.inpaint(MASKED, network, 5, np.random.default_rng(0))
+    for one, other in zip(found, expected):
+        assert_array_equal(one, other)
