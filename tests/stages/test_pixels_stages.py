@@ -267,7 +267,7 @@ def test_a_longer_training_goes_on_where_a_shorter_one_ended(runs, tmp_path, mon
     data = formats.read_bytes(runs[0] / paths.BINARISED)
     monkeypatch.chdir(tmp_path)
     transaction.place({paths.BINARISED: data})
-    made = []
+    made: list[dict[Path, bytes]] = []
     for epochs in (1, tiny.EPOCHS, 1):
         tiny.write_params(tiny.CHANGES | {"pixels": tiny.CHANGES["pixels"] | {"epochs": epochs}})
         if len(made) == 2:
