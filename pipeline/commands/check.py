@@ -21,7 +21,6 @@ def plan() -> str:
     from dvc.exceptions import DvcException  # costs half a second
     from dvc.lock import LockError
     from dvc.repo import Repo
-    from networkx import ancestors
 
     try:
         with Repo() as repo:
@@ -30,7 +29,8 @@ def plan() -> str:
             # What `check` writes never changes.
             changed.pop("check", None)
             stages = [stage for stage in graph if stage.addressing in changed]
-            stages += [later for stage in stages for later in ancestors(graph, stage)]
+            for stage in stages:  # it grows by those that need one of them
+                stages += [later for later in graph.predecessors(stage) if later not in stages]
             order = [stage.name for stage in repo.index.stages if stage in stages]
     except (DvcException, LockError) as error:
         return f"what would run is not known: {first_line(error)}"
