@@ -14,11 +14,10 @@ help: ## this list
 demo: packages-of-demo ## the whole graph on bundled digits, in demo/; no data to download; 3 minutes
 	@python -m pipeline demo
 	@$(MAKE) --no-print-directory graph FOLDER=demo
-	@echo && echo "The report is demo/reports/report.html"
 
 reproduce: packages ## dvc repro with params.yaml on MNIST; 12 minutes, or seconds if nothing changed
 	@python -m pipeline check
-	@if dvc status --quiet dvc.yaml; then echo "Every result is up to date."; \
+	@if dvc status --quiet dvc.yaml; then python -m pipeline headline; \
 	else $(MAKE) --no-print-directory graph; fi
 
 studies: packages ## seeds, recipes and sizes of question 3, an hour; then make reproduce
@@ -57,16 +56,21 @@ lock: packages ## pin what pyproject.toml names; UPGRADE=1 takes the newest vers
 	python -m tools.lock $(if $(UPGRADE),--upgrade)
 
 # The graph in FOLDER, with the environment as it is. DVC takes one stage at a time, but two
-# branches of the graph that share no stage can run side by side: one computes while the other
-# imports, reads or draws. Only one of them shows progress bars.
+# branches of the graph that share no stage but `check` can run side by side: one computes while
+# the other imports, reads or draws. They name each stage (-s), because DVC would lock `check`.
 FOLDER := .
 graph:
-	@$(MAKE) --jobs 2 --no-print-directory branch-pixels branch-meta
-	cd $(FOLDER) && dvc repro
+	@$(REPRO) check || $(STOPPED)
+	@$(MAKE) --jobs 2 --no-print-directory branch-pixels branch-meta || $(STOPPED)
+	@$(REPRO) || $(STOPPED)
+	@python -m pipeline headline $(FOLDER)
 branch-pixels:
-	cd $(FOLDER) && dvc --wait-for-lock repro context rollout inpaint
+	@$(REPRO) -s binarise train_pixels context rollout inpaint
 branch-meta:
-	cd $(FOLDER) && TQDM_DISABLE=1 dvc --wait-for-lock repro compare_bayes probe_knowledge probe_shifted free_run alpha
+	@$(REPRO) -s train_meta compare_bayes probe_knowledge probe_shifted free_run alpha
+# Stages say how far they are; DVC would say four lines more about each.
+REPRO = cd $(FOLDER) && dvc --wait-for-lock repro --quiet
+STOPPED = { echo "error: stopped; 'dvc repro' in the folder '$(FOLDER)' says more" >&2; exit 1; }
 
 packages:
 	@sh tools/install.sh all

@@ -108,9 +108,12 @@ def writers(scratch: Path) -> harness.Faults:
 
     def side_by_side() -> None:
         """The two branches of `make reproduce`, both stopped, and run again."""
-        branches = re.findall(r"dvc (--wait-for-lock .+)", (ROOT / "Makefile").read_text())
+        makefile = (ROOT / "Makefile").read_text()
+        targets = re.findall(r"^branch.*\n\t@\$\(REPRO\) (.+)", makefile, re.M)
+        branches = [f"--wait-for-lock repro {one}" for one in targets]
         assert len(branches) == 2, branches
         place = new_project(scratch)
+        end(start(place, "repro", "check"))
         stopped = [start(place, *branch.split()) for branch in branches]
         wait_for(lambda: any((place / paths.CHECKPOINTS).glob("train_*")))
         for dvc in stopped:
@@ -191,8 +194,8 @@ def shells(scratch: Path) -> harness.Faults:
         for victim in victims:
             victim.write_text("here before")
         before = set(scratch.rglob("*"))
-        assert "meta.models" in end(start(place, "repro", "-s", "train_meta@M1"), fails=True)
-        assert "meta.models" not in end(start(place, "repro", "-s", f"train_meta@{name}"), True)
+        assert "meta.models" in end(start(place, "repro", f"train_meta@{name}"), fails=True)
+        assert "meta.models" in end(start(place, "repro"), fails=True)
         made = set(scratch.rglob("*")) - before
         assert not [path for path in made if place not in path.parents or "pwned" in path.name]
         assert all(victim.read_text() == "here before" for victim in victims)

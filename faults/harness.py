@@ -31,7 +31,7 @@ Prepare = Callable[[], object]  # arranges a fault, in the process of the stage
 # Every stage, with one run of each kind of study.
 STUDIES = ("study_training M1 plain 1", "study_memory biased 2", "study_pixels reference 1")
 STAGES = (*tiny.PIXELS, *tiny.META, *STUDIES, *tiny.WRITTEN)
-NO_RESULTS = (paths.LOCKS.name, paths.CHECKPOINTS.name)
+NO_RESULTS = (paths.LOCKS.name, paths.CHECKPOINTS.name, paths.SECONDS.name)
 # Compiling these would take longer than to train without.
 EAGER = ("train_meta", "study_training", "study_memory")
 
@@ -105,8 +105,9 @@ class Project:
             self.outputs[command] = set(self.everything) - set(before)
 
     def copy_without(self, command: str) -> Path:
-        """A copy as it is before a stage runs: DVC deletes its outputs."""
+        """A copy as it is before a stage runs, and ever ran: DVC deletes its outputs."""
         folder = copy(self.folder)
+        shutil.rmtree(folder / paths.CHECKPOINTS)
         for path in self.outputs[command]:
             (folder / path).unlink()
         return folder

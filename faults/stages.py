@@ -28,7 +28,7 @@ from tests import tiny
 # Points of writing, as a module and its function: all files are to be written; one has been
 # written, beside its target; one is to take its place; all have.
 PLACE, WRITTEN = (transaction, "place"), (os, "fsync")
-RENAME, RENAMED = (os, "replace"), (checkpoints, "clear")
+RENAME, RENAMED = (os, "replace"), (checkpoints, "keep")
 # Mini-batches between two checkpoints, and what the first of these is called.
 UNITS = {"train_pixels": (3, "epoch 1"), "train_meta M1": (2, "batch 2")}
 

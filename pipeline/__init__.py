@@ -5,7 +5,7 @@ use the folder. A room may import those below it (import-linter, pyproject.toml)
 
     __main__   the one door: python -m pipeline STAGE|COMMAND [KEY ...]
     stages     one module for each stage of the graph: read, call, return
-    commands   for people: inpaint, check, demo, verify, studies, fingerprint
+    commands   for people: inpaint, check, forget, headline, demo, verify, studies, fingerprint
     report     tables in, words out; the sentences are in report/templates
     figures    tables in, figures out
     tables     the tables of reports/ as both need them: rows, cells, the studies, and the

@@ -5,6 +5,7 @@ status that is not zero.
 """
 
 import argparse
+import os
 import sys
 import time
 from importlib import import_module
@@ -23,8 +24,10 @@ def main() -> None:
     here = Path(__file__).parent
     stages = [module.name for module in iter_modules([here / "stages"])]
     commands = [module.name for module in iter_modules([here / "commands"])]
-    # `inpaint` is both: the stage has no arguments, the command needs some.
-    is_command = name in commands and (arguments or name not in stages)
+    # Two names are both. DVC means the stage; so does a person by `inpaint` without arguments,
+    # because the command needs some.
+    is_stage = name in stages and ("DVC_STAGE" in os.environ or name == "inpaint")
+    is_command = name in commands and (arguments or not is_stage)
     process.prepare()
     try:
         for line in versions.warnings():
@@ -55,7 +58,8 @@ def main() -> None:
 
 def run_command(name: str, arguments: list[str]) -> None:
     """Call a command's `main` with what the command line gives, by name."""
-    command = import_module(f"pipeline.commands.{name}")
+    with process.quietly():
+        command = import_module(f"pipeline.commands.{name}")
     parser = argparse.ArgumentParser(f"python -m pipeline {name}", description=command.__doc__)
     if hasattr(command, "add_arguments"):
         command.add_arguments(parser)
@@ -69,7 +73,8 @@ def run_stage(name: str, arguments: list[str]) -> None:
     from pipeline.runtime import runner
 
     params = loading.load()
-    stage = import_module(f"pipeline.stages.{name}")
+    with process.quietly():
+        stage = import_module(f"pipeline.stages.{name}")
     keys = runner.parse_keys(stage, arguments)
     if "threads" in stage.READS:
         from pipeline.core import parallel

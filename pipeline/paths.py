@@ -12,6 +12,10 @@ TFDS_CACHE = Path("data/tensorflow_datasets")
 # Of stages that run or were stopped; no outputs.
 CHECKPOINTS = Path("data/checkpoints")
 LOCKS = Path("data/locks")
+SECONDS = Path("data/seconds")
+
+# check
+CHECKED = Path("reports/checked.json")
 
 # binarise
 BINARISED = Path("data/mnist/binarised.npz")

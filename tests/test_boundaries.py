@@ -1,17 +1,22 @@
 """What DVC itself would run again after an edit, in a copy in which all is up to date."""
 
 import compileall
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections import defaultdict
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
+import networkx as nx
 import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from pipeline.commands import demo
+from pipeline import paths
+from pipeline.commands import check, demo
 from pipeline.params import loading
 from pipeline.runtime import transaction
 from tests.tiny import ROOT
@@ -28,10 +33,11 @@ PROJECT = ("dvc.yaml", "studies/dvc.yaml", ".dvcignore", "numerics.lock", "param
 FEW = {"repetitions": [1], "memory": {"reset_every": [2]}, "alpha": {"repetitions": [1]}}
 FEW |= {"length": {"repetitions": [1], "trained": [1]}}
 # Files that change no byte of a result.
-TOOLS = ("__main__", "paths", "commands/demo", "params/loading", "runtime/process")
+TOOLS = ("__main__", "paths", "commands/demo", "runtime/process")
 # What an edit of a file concerns, by the dependency that has it.
 EDITS = {
-    "pipeline/core": ("core/scores.py", ALL - {"draw"}),
+    "pipeline/core": ("core/scores.py", ALL - {"draw", "alpha"}),
+    "pipeline/params": ("params/sections.py", {"check"}),
     "pipeline/pixels": ("pixels/masks.py", PIXELS | {"study_pixels", "draw", "report"}),
     "pipeline/meta": ("meta/source.py", TRAINED_ON_SEQUENCES | BAYES | {"report"}),
     "pipeline/probes": ("probes/bounds.py", BAYES | {"report"}),
@@ -40,7 +46,8 @@ EDITS = {
     "pipeline/report": ("report/templates/meta.md.jinja", {"report"}),
     "pipeline/stages/rollout.py": ("stages/rollout.py", {"rollout"}),
     "pipeline/stages": ("stages/rollout.py", {"report"}),
-    "numerics.lock": ("../numerics.lock", ALL),
+    "pipeline/files": ("files/formats.py", ALL | {"check"}),
+    "numerics.lock": ("../numerics.lock", ALL | {"check"}),
 }
 
 
@@ -68,6 +75,59 @@ def change_params(folder: Path, changes: dict) -> None:
     settings = YAML().load(folder / loading.FILE)
     demo.merge(settings, changes)
     YAML().dump(settings, folder / loading.FILE)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    tops = ("data", "models", "reports", "studies")
+    files = chain(*((folder / top).rglob("*.*") for top in tops))
+    return {path: path.read_bytes() for path in files if path.is_file()}
+
+
+# A name that DVC would make the path of another file of, and a training that its snapshots forbid.
+WRONG = {"../../reports/meta/bias": ("meta", "models"), "epochs": ("pixels",)}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_parameter_ends_the_run_before_anything_is_deleted(project, name):
+    before, text = contents(project), (project / loading.FILE).read_bytes()
+    settings = section = YAML().load(text)
+    for key in WRONG[name]:
+        section = section[key]
+    section[name] = section["M1"] if "meta" in WRONG[name] else 1
+    YAML().dump(settings, project / loading.FILE)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    dvc = [sys.executable, "-m", "dvc", "repro", "report", "studies/dvc.yaml"]
+    ended = subprocess.run(dvc, capture_output=True, text=True, env=os.environ | {"PATH": path})
+    (project / loading.FILE).write_bytes(text)
+    assert ended.returncode
+    assert "error: params.yaml: " in ended.stderr
+    assert contents(project) | {project / paths.CHECKED: b"{}"} == before
+    (project / paths.CHECKED).write_bytes(b"{}")
+
+
+def test_the_command_check_names_all_that_would_run(project):
+    text = (project / loading.FILE).read_bytes()
+    assert check.plan() == "every result is up to date"
+    change_params(project, {"inpainting": {"few": 10}})
+    said = check.plan()
+    (project / loading.FILE).write_bytes(text)
+    assert said == "would run inpaint, scorecard, draw, report"
+
+
+def test_another_model_is_one_edit(project):
+    text = (project / loading.FILE).read_bytes()
+    with Repo() as repo:
+        before = {stage.addressing for stage in repo.index.stages}
+    settings = YAML().load(text)
+    settings["meta"]["models"]["M5"] = settings["meta"]["models"]["M1"]
+    YAML().dump(settings, project / loading.FILE)
+    with Repo() as repo:
+        more = {stage.addressing for stage in repo.index.stages} - before
+        needed = {stage.addressing for stage in repo.stage.collect("compare_bayes", with_deps=True)}
+    (project / loading.FILE).write_bytes(text)
+    studied = {name.partition("@")[0].rpartition("/dvc.yaml:")[2] for name in more}
+    assert studied == {"train_meta", "study_training", "study_probes", "study_length", "study_lstm"}
+    assert "train_meta@M5" in needed
 
 
 def edit(file: Path) -> None:
@@ -117,12 +177,12 @@ def test_a_changed_model_is_trained_alone(changed):
     probed = product(("M1", "M2", "M3", "M4"), ("plain", "converged"))
     studies |= {f"study_probes@{model}-{recipe}-1" for model, recipe in probed}
     main = BAYES - {"study_probes"}
-    assert changed["params.yaml"] == {"train_meta@M1"} | WRITTEN | main | studies
+    assert changed["params.yaml"] == {"check", "train_meta@M1"} | WRITTEN | main | studies
     assert changed.keys() == EDITS.keys() | {"params.yaml"}
 
 
 def test_the_branches_that_make_runs_side_by_side_share_no_stage(project):
-    """Otherwise two DVCs would run it at once. The studies belong to neither."""
+    """Two DVCs would run it at once. The studies belong to neither."""
     makefile = (ROOT / "Makefile").read_text()
     with Repo() as repo:
 
@@ -134,7 +194,24 @@ def test_the_branches_that_make_runs_side_by_side_share_no_stage(project):
                 for stage in repo.stage.collect(target, with_deps=True)
             }
 
-        pixels, meta = map(needed, re.findall(r"--wait-for-lock repro (.+)", makefile))
+        named = re.findall(r"^branch.*\n\t@\$\(REPRO\) -s (.+)", makefile, re.M)
+        for branch in named:  # none is missing, and `check` has run before
+            assert needed(branch) == {"check", *branch.split()}
+        pixels, meta = (set(branch.split()) for branch in named)
         assert not pixels & meta
-        assert pixels | meta | WRITTEN == needed("report")
+        assert {"check"} | pixels | meta | WRITTEN == needed("report")
         assert ALL - needed("report") == STUDIES | {"study_pixels", "study_probes"}
+
+
+def test_the_readme_shows_the_graph(project):
+    """Without `check`, and without arrows that follow from others."""
+    with Repo() as repo:
+        arrows = {
+            (dependency.name.partition("@")[0], stage.name.partition("@")[0])
+            for stage, dependency in repo.index.graph.edges
+            if not stage.addressing.startswith("studies")
+        }
+    graph = nx.DiGraph(arrow for arrow in arrows if "check" not in arrow)
+    shown = re.findall(r"^    (\w+) --> (\w+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(set(shown)) == len(shown)
+    assert set(shown) == set(nx.transitive_reduction(graph).edges)

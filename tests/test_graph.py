@@ -38,7 +38,7 @@ each_stage = pytest.mark.parametrize("stage", STAGES)
 
 def keys(stage: str) -> dict[str, str]:
     """How dvc.yaml writes each key of a stage, in the order in which DVC gives them."""
-    written = ["${item}"] * (stage == "train_meta")
+    written = ["${key}"] * (stage == "train_meta")
     entries = STUDIES.get(stage, {}).get("foreach", {"": STAGES[stage].get("matrix", ())})
     written += [f"${{item.{name}}}" for name in next(iter(entries.values()))]
     return dict(zip(getattr(MODULES[stage], "KEYS", {}), written, strict=True))
@@ -62,9 +62,9 @@ def test_the_lock_has_every_stage_and_no_other(file, stages):
 
 
 def test_stages_are_repeated_over_what_the_parameters_list():
-    assert GRAPH["stages"]["train_meta"]["foreach"] == list(PARAMS.meta.models)
+    assert GRAPH["stages"]["train_meta"]["foreach"] == "${meta.models}"
     assert STUDIES["study_training"]["matrix"] == {
-        "model": "${stages.train_meta.foreach}",
+        "model": "${meta.models}",
         "recipe": list(sections.MetaOptimiser.model_fields),
         "repetition": "${studies.repetitions}",
     }
@@ -73,20 +73,20 @@ def test_stages_are_repeated_over_what_the_parameters_list():
         "recipe": list(studies.PROBED),
     }
     assert STUDIES["study_memory"]["matrix"] == {
-        "prior": list(PARAMS.studies.memory.priors),
+        "prior": "${studies.memory.priors}",
         "reset_every": "${studies.memory.reset_every}",
     }
     runs = STUDIES["study_pixels"]["foreach"]
     assert [f"{run['settings']}-{run['repetition']}" for run in runs.values()] == list(runs)
     assert {run["settings"] for run in runs.values()} == PARAMS.studies.pixels.keys()
     assert STUDIES["study_length"]["matrix"] == {
-        "model": "${stages.train_meta.foreach}",
+        "model": "${meta.models}",
         "cell": list(get_args(sections.Cell)),
         "length": "${studies.length.trained}",
         "repetition": "${studies.length.repetitions}",
     }
     assert STUDIES["study_alpha"]["matrix"] == {
-        "model": list(PARAMS.studies.alpha.trained_on),
+        "model": "${studies.alpha.trained_on}",
         "repetition": "${studies.alpha.repetitions}",
     }
     assert {stage["wdir"] for stage in STUDIES.values()} == {".."}
@@ -119,14 +119,18 @@ def test_code_dependencies_are_the_stage_and_the_folders_that_it_imports(stage):
         assert code == {f"pipeline/{room}" for room in fingerprint.CODE} >= imported
     else:
         # The bytes of every output are made in pipeline/files, which the runner is given.
-        assert code == imported | {"pipeline/files", f"pipeline/stages/{stage}.py"}
+        own = {"pipeline/files", f"pipeline/stages/{stage}.py"}
+        if stage == "check":
+            own.add("pipeline/params")
+        assert code == imported | own
     assert "numerics.lock" in STAGES[stage]["deps"]
+    assert ("reports/checked.json" in STAGES[stage]["deps"]) == (stage != "check")
 
 
 # One of each stage, in an order in which they can run.
 STUDY_RUNS = ["study_training M1 plain 1", "study_probes M1 plain 1", "study_memory biased 2"]
 STUDY_RUNS += ["study_pixels reference 1", "study_length M1 gru 3 1", "study_lstm M1 tuned 1"]
-RUNS = [*tiny.PIXELS, *tiny.META, *STUDY_RUNS, "study_alpha M1 1", *tiny.WRITTEN]
+RUNS = ["check", *tiny.PIXELS, *tiny.META, *STUDY_RUNS, "study_alpha M1 1", *tiny.WRITTEN]
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +169,7 @@ def differences(declared: set[str], used: set[Path]) -> tuple[set[Path], set[str
 def test_data_dependencies_and_outputs_are_what_is_read_and_written(run, traces):
     stage, *given = run.split()
     data = {path for path in STAGES[stage]["deps"] if not path.startswith("pipeline/")}
-    declared = [data - {"numerics.lock"}, outputs(stage)]
+    declared = [data - {"numerics.lock", "reports/checked.json"}, outputs(stage)]
     for written, key in zip(keys(stage).values(), given):
         declared = [{path.replace(written, key) for path in paths} for paths in declared]
     read, written = traces[run]
@@ -178,6 +182,14 @@ def test_the_studies_tables_are_made_of_the_committed_runs(monkeypatch):
     monkeypatch.chdir(ROOT)
     made = {path: formats.encode(path, table) for path, table in studies.collect(PARAMS).items()}
     assert made == {path: path.read_bytes() for path in (*tables.FILES, *tables.OF_PIXELS)}
+
+
+def test_dvc_remembers_every_run_but_those_of_seconds_and_trainings():
+    """It does not if an output that is in git is neither plot nor metric. Trainings remember."""
+    in_git = {
+        name for name in MAIN if any(isinstance(out, dict) for out in MAIN[name].get("outs", ()))
+    }
+    assert in_git == {"check", "train_pixels", "train_meta", "report"}
 
 
 def test_every_plot_shows_an_output():

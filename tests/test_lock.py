@@ -21,7 +21,7 @@ PARTS = dict(re.findall(r"^# part (\w+):.*\n((?:[ a-z].*\n)+)", LOCKED, re.MULTI
 
 # What the package imports that decides no byte of a stage that computes. The shapes of
 # jaxtyping are executed by the tests alone.
-OTHERS = "jaxtyping jinja2 latex2mathml markdown-it-py matplotlib mdit-py-plugins pydantic"
+OTHERS = "dvc jaxtyping jinja2 latex2mathml markdown-it-py matplotlib mdit-py-plugins pydantic"
 OTHERS += " ruamel-yaml tqdm zc-lockfile"
 
 

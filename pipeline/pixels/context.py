@@ -60,6 +60,15 @@ class Context(NamedTuple):
     target: Sequence[Offset] = ((0, 0),)
 
 
+# Tables of single pixels and of whole patches, and what each is called where pixels are missing.
+SINGLE, WHOLE = Context(AROUND, (4, 8, 12, 20)), Context(RING, (8, 12), PATCH)
+TABLES = {
+    f"lookup_{size}": SINGLE._replace(sizes=SINGLE.sizes[:number])
+    for number, size in enumerate(SINGLE.sizes, start=1)
+    if size > 4
+} | {"joint_lookup": WHOLE}
+
+
 class Table(NamedTuple):
     """What was counted: log p (2^k, C) of each value in each context of k pixels."""
 

@@ -3,6 +3,7 @@
 `python -m pipeline inpaint FILE.npy` is the same as a command.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -10,12 +11,14 @@ import numpy as np
 from jaxtyping import Float, Int, Integer, UInt8
 from tqdm import tqdm
 
+from pipeline import paths
 from pipeline.pixels import completions, context, infill, masks
-from pipeline.pixels.images import PIXELS, SIDE
+from pipeline.pixels.own import check, require_applies
 
-MOST_MISSING = 12
 # Images between two steps of the progress bar.
 CHUNK = 256
+# Of the project, wherever Python was started.
+TOP = Path(__file__).parents[2]
 
 
 class Inpainted(NamedTuple):
@@ -35,72 +38,13 @@ class Inpainted(NamedTuple):
     samples: UInt8[np.ndarray, "N samples pixels"]
 
 
-def check(array: np.ndarray, name: str = "array") -> tuple[np.ndarray, np.ndarray | None]:
-    """Masked images (N, PIXELS), and the truth if the array has it.
-
-    Args:
-        array: the course's format (2, N, PIXELS), [0] with -1 for missing pixels and [1]
-            the truth; or (N, PIXELS) or (N, SIDE, SIDE) without truth.
-        name: of the array in messages.
-
-    Raises:
-        ValueError: if shape or values are wrong, nothing is missing, or too much.
-    """
-    truth = None
-    if array.dtype.kind not in "iufb":
-        raise ValueError(f"{name}: got dtype {array.dtype}; allowed: numbers -1, 0 and 1")
-    if array.ndim == 3 and array.shape[1:] == (SIDE, SIDE):
-        array = array.reshape(len(array), PIXELS)
-    elif array.ndim == 3 and len(array) == 2 and array.shape[2] == PIXELS:
-        array, truth = array
-    elif array.ndim != 2 or array.shape[1] != PIXELS:
-        raise ValueError(
-            f"{name}: got shape {array.shape}; allowed: (2, N, {PIXELS}) with the truth as "
-            f"second, (N, {PIXELS}) or (N, {SIDE}, {SIDE})"
-        )
-    if not len(array):
-        raise ValueError(f"{name}: got no image; allowed: one or more")
-    _require_values(f"{name}: ", array, (-1, 0, 1))
-    if truth is not None:
-        _require_values(f"{name}: truth, ", truth, (0, 1))
-    count = (array == masks.MISSING).sum(axis=1)
-    if (count == 0).any():
-        raise ValueError(
-            f"{name}: image {count.argmin()}: nothing is missing; mark missing pixels -1"
-        )
-    if count.max() > MOST_MISSING:
-        raise ValueError(
-            f"{name}: image {count.argmax()}: {count.max()} pixels are missing; allowed: "
-            f"up to {MOST_MISSING}, because their 2^M completions are enumerated"
-        )
-    if truth is None:
-        return array.astype(np.int8), None
-    differs = ((array != truth) & (array != masks.MISSING)).any(axis=1)
-    if differs.any():
-        raise ValueError(
-            f"{name}: image {differs.argmax()}: known pixels differ from "
-            "the truth; allowed: -1 or the same value"
-        )
-    return array.astype(np.int8), truth.astype(np.uint8)
-
-
-def _require_values(name: str, images: np.ndarray, values: tuple[int, ...]) -> None:
-    wrong = ~np.isin(images, values)
-    if wrong.any():
-        image, pixel = np.argwhere(wrong)[0]
-        raise ValueError(
-            f"{name}image {image}, pixel {pixel}: got {images[image, pixel]}; "
-            f"allowed: {', '.join(map(str, values))}"
-        )
-
-
 def inpaint(
-    source: keras.Model | context.Table,
     masked: Integer[np.ndarray, "N pixels"],
-    samples: int,
-    rng: np.random.Generator,
+    source: keras.Model | context.Table | None = None,
+    samples: int = 5,
+    rng: np.random.Generator | None = None,
 ) -> Inpainted:
-    """The posterior over the missing pixels of each image.
+    """The posterior over the missing pixels of each image, by default of the final network.
 
     Of a network it is exact: p(completion | known pixels) = p(X with completion) / sum over
     completions, where p(X) is the product of the network's one-step predictions. Of a table it
@@ -111,6 +55,9 @@ def inpaint(
         ValueError: if an image breaks these rules.
     """
     masked, _ = check(masked)
+    if source is None:
+        source = keras.saving.load_model(TOP / paths.pixel_model("final"), compile=False)
+    rng = rng or np.random.default_rng(0)
     is_missing = masked == masks.MISSING
     if isinstance(source, context.Table):
         require_applies(source.context, masked)
@@ -139,23 +86,6 @@ def inpaint(
                 bar.update(len(chunk))
     order[np.arange(order.shape[1]) >= count[:, None]] = -1
     return Inpainted(log_posterior, order, fill, drawn)
-
-
-def require_applies(
-    what: context.Context, masked: Integer[np.ndarray, "N pixels"], name: str = "array"
-) -> None:
-    """Require that a table of this context says something about all missing pixels.
-
-    Raises:
-        ValueError: if it does not; names the first image.
-    """
-    applies = context.applies(what, masked == masks.MISSING)
-    if not applies.all():
-        target = "single pixels" if len(what.target) == 1 else "whole 2 x 2 patches"
-        raise ValueError(
-            f"{name}: image {applies.argmin()}: a table of {what.sizes[-1]} pixels needs {target}, "
-            "each with so many known pixels around it; give other masks, or use a network"
-        )
 
 
 def _log_p(

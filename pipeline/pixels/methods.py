@@ -26,14 +26,6 @@ from pipeline.core import prediction, scores
 from pipeline.pixels import completions, context, masks, neighbours
 from pipeline.pixels.infill import CompletionScores
 
-# Which pixels the tables look at, and each of them by its method.
-AROUND = context.Context(context.AROUND, (4, 8, 12, 20))
-RING = context.Context(context.RING, (8, 12), context.PATCH)
-TABLES = {
-    f"lookup_{size}": AROUND._replace(sizes=AROUND.sizes[:number])
-    for number, size in enumerate(AROUND.sizes, start=1)
-    if size > 4
-} | {"joint_lookup": RING}
 # Of the bins of the reliability diagram: equal in log-odds, because most fills are next to
 # impossible or next to certain.
 EDGES = np.concatenate([[0], expit(np.arange(-14, 15)), [1]])
@@ -149,10 +141,10 @@ class Answer(NamedTuple):
 
 def count_tables(train: UInt8[np.ndarray, "train pixels"]) -> dict[str, dict[str, context.Table]]:
     """The tables of each task by the names of their methods."""
-    around = context.count(train, AROUND)
+    around = context.count(train, context.SINGLE)
     return {
-        "one_pixel": {f"lookup_{size}": around[size] for size in AROUND.sizes if size > 4},
-        "patch_2x2": {"joint_lookup": context.count(train, RING)[RING.sizes[-1]]},
+        "one_pixel": {f"lookup_{size}": around[size] for size in context.SINGLE.sizes if size > 4},
+        "patch_2x2": {"joint_lookup": context.count(train, context.WHOLE)[context.WHOLE.sizes[-1]]},
     }
 
 

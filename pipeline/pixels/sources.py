@@ -1,7 +1,6 @@
 """Grey images: MNIST through tensorflow-datasets, or scikit-learn's digits."""
 
 import os
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -57,8 +56,7 @@ def mnist(cache: Path, manual: Path) -> Source:
         raise ValueError(f"{error}; `make setup` installs what MNIST needs") from None
 
     manual = Path(os.environ.get("MNIST_DIR") or manual)
-    if not sys.stderr.isatty():
-        tfds.disable_progress_bar()
+    tfds.disable_progress_bar()  # it would show one also where nothing is downloaded
     try:
         builder = tfds.builder("mnist", data_dir=str(cache))
     except Exception as error:  # it reads the prepared data set

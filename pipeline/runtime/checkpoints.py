@@ -1,7 +1,8 @@
-"""Where training resumes after it was stopped: one file for each stage, unknown to DVC.
+"""Where training resumes: files unknown to DVC, each with everything that decides what comes next.
 
-The file holds everything that decides what comes next. It is replaced in one step; the
-previous one stays beside it, in case the newest was damaged.
+While a stage trains, its newest file is replaced in one step; the previous one stays beside it,
+in case the newest was damaged. When the stage has ended well, the newest is kept, by its key: the
+same training again, or a longer one, begins there.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import io
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from platform import machine
 from typing import Any, NamedTuple
@@ -16,12 +18,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline import paths
-from pipeline.runtime import transaction, versions
+from pipeline.runtime import terminal, transaction, versions
 
 # Rooms and modules of the package that change no byte of a result.
 TOOLS = ("__main__", "commands", "params", "paths", "runtime")
 # Part of each key; raise it when `_pack` changes, because no key covers this module.
 FORMAT = 2
+# Of the files that are kept; the ones used longest ago go first.
+MOST_FILES, MOST_BYTES = 64, 10**9
 
 
 class Progress(NamedTuple):
@@ -47,9 +51,11 @@ class Checkpoint:
         onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
         self._key = _key((FORMAT, label, unit, machine(), onednn, *determinants))
 
-    def load(self) -> Progress | None:
-        """The newest progress that can be used; files that cannot are deleted."""
-        for candidate in (self._path, _previous(self._path)):
+    def load(self, usable: Callable[[Progress], bool] = lambda _: True) -> Progress | None:
+        """The progress that came furthest of those that are usable; damaged files are deleted."""
+        kept = self._path.parent.glob(_kept_name(self._path.name, self._key, "*"))
+        found: list[tuple[Progress, Path]] = []
+        for candidate in (self._path, _previous(self._path), *kept):
             if not candidate.exists():
                 continue
             try:
@@ -59,9 +65,13 @@ class Checkpoint:
                 print(warning, file=sys.stderr, flush=True)
                 candidate.unlink()
             else:
-                print(f"resuming from {self._unit} {progress.done}", flush=True)
-                return progress
-        return None
+                found += [(progress, candidate)] if usable(progress) else []
+        if not found:
+            return None
+        furthest, file = max(found, key=lambda one: one[0].done)
+        file.touch()  # it was used now
+        terminal.line(f"resuming from {self._unit} {furthest.done}")
+        return furthest
 
     def save(self, progress: Progress) -> None:
         """Write the progress; keep the previous file."""
@@ -79,10 +89,28 @@ def _previous(newest: Path) -> Path:
     return newest.with_name(f"{newest.name}.before")
 
 
-def clear(label: str) -> None:
-    """Delete the checkpoints of a stage that has ended well."""
-    for candidate in (path(label), _previous(path(label))):
-        candidate.unlink(missing_ok=True)
+def _kept_name(label: str, key: str, done: int | str) -> str:
+    return f"{label}.{key[:16]}.{done}"
+
+
+def keep(label: str) -> None:
+    """Keep the newest checkpoint of a stage that has ended well; delete what is too much."""
+    newest = path(label)
+    _previous(newest).unlink(missing_ok=True)
+    if newest.exists():
+        about = _about(newest.read_bytes())
+        newest.replace(newest.with_name(_kept_name(label, about["key"], about["done"])))
+        total = 0
+        for number, (_, size, file) in enumerate(sorted(kept(), reverse=True), 1):
+            total += size
+            if number > MOST_FILES or total > MOST_BYTES:
+                file.unlink()
+
+
+def kept() -> list[tuple[float, int, Path]]:
+    """When each file that is kept was last used, its size in bytes, and its path."""
+    files = paths.CHECKPOINTS.glob("*.*.[0-9]*")
+    return [(file.stat().st_mtime, file.stat().st_size, file) for file in files]
 
 
 def _key(determinants: tuple) -> str:
@@ -126,6 +154,11 @@ def _pack(progress: Progress, key: str) -> bytes:
     return _sum(packed.getvalue()) + packed.getvalue()
 
 
+def _about(content: bytes) -> dict[str, Any]:
+    with np.load(io.BytesIO(content[len(_sum(b"")) :]), allow_pickle=False) as packed:
+        return json.loads(packed["about"].tobytes())
+
+
 def _unpack(content: bytes, key: str) -> Progress:
     """What `_pack` has packed.
 
@@ -136,7 +169,7 @@ def _unpack(content: bytes, key: str) -> Progress:
     if content[:start] != _sum(content[start:]):
         raise ValueError("damaged, or no checkpoint")
     with np.load(io.BytesIO(content[start:]), allow_pickle=False) as packed:
-        about = json.loads(packed["about"].tobytes())
+        about = _about(content)
         if about["key"] != key:
             raise ValueError("of other code, data, parameters or versions")
         weights = {

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +19,8 @@ INTERRUPTED = "error: interrupted; run the same command again"
 
 def prepare() -> None:
     """Prepare a process that computes; call before TensorFlow is imported."""
-    # TensorFlow's notes on the processor and on missing graphics cards would hide what a
-    # stage says. TensorFlow reads this when it is first imported.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # The bars of training would hide what a stage says of its progress.
+    os.environ.setdefault("TQDM_DISABLE", "1")
     # It warns about batches of several sizes, each of which it compiles once.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # TensorFlow's modules and graphs are millions of objects that stay. Searching them for
@@ -28,6 +28,27 @@ def prepare() -> None:
     gc.disable()
     if "DVC_STAGE" in os.environ:
         end_with_parent()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Hide what is written to descriptor 2; after an error, write it there.
+
+    No setting silences what TensorFlow says of the processor while it is imported.
+    """
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as hidden:
+        os.dup2(hidden.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            hidden.seek(0)
+            os.write(shown, hidden.read())
+            raise
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
 
 
 def keys_from_dvc(count: int) -> list[str]:

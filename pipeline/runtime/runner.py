@@ -16,13 +16,14 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pipeline import paths
 from pipeline.params.sections import NAME, Params
-from pipeline.runtime import checkpoints, process, transaction
+from pipeline.runtime import checkpoints, process, terminal, transaction
 
 # Gives the bytes of a content by the path of its file.
 Encode = Callable[[Path, Any], bytes]
@@ -65,9 +66,17 @@ def run(
         OSError: if a file cannot be read or written.
     """
     own = label(stage, keys)
+    terminal.begin(label(stage, {}), os.environ.get("DVC_STAGE", own))
     values = [params.at(path.format(**keys)) for path in stage.READS if path != "threads"]
     with process.exclusive_lock(paths.LOCKS / f"{own}.lock"):
-        outputs = stage.run(*values, **keys)
+        try:
+            outputs = stage.run(*values, **keys)
+        finally:
+            terminal.clear()
         transaction.place({path: encode(path, outputs[path]) for path in outputs})
-        checkpoints.clear(own)
-    print(f"{os.environ.get('DVC_STAGE', own)}: {time.monotonic() - begun:.0f} s", flush=True)
+        checkpoints.keep(own)
+    seconds = f"{time.monotonic() - begun:.0f}"
+    with suppress(OSError):  # the command `check` does without
+        paths.SECONDS.mkdir(exist_ok=True)
+        (paths.SECONDS / own).write_text(seconds)
+    terminal.line(f"{seconds} s")

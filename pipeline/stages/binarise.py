@@ -10,14 +10,15 @@ from pipeline import paths
 from pipeline.core import randomness, scores
 from pipeline.params import sections
 from pipeline.pixels import images, sources
-from pipeline.runtime import checks
+from pipeline.runtime import checks, process
 
 READS = ("seed", "data")
 
 
 def run(seed: int, data: sections.Data) -> dict[Path, Any]:
     """Binary images in the source's order, their ink, and an example of each digit."""
-    grey = sources.read(data.source, paths.TFDS_CACHE, paths.RAW_DATA)
+    with process.quietly():  # tensorflow-datasets imports TensorFlow
+        grey = sources.read(data.source, paths.TFDS_CACHE, paths.RAW_DATA)
     binary, ink = {}, []
     for split, values, labels, count in (
         ("train", grey.train, grey.train_labels, sources.TRAIN_IMAGES[data.source]),

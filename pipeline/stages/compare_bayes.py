@@ -8,7 +8,7 @@ from pipeline.files import models
 from pipeline.params.sections import MetaComparison, MetaModel, MetaTraining
 from pipeline.probes import bounds, questions
 from pipeline.probes.tables import stack
-from pipeline.runtime import checks
+from pipeline.runtime import checks, terminal
 
 READS = ("seed", "threads", "meta.models", "meta.training", "meta.comparison")
 
@@ -19,7 +19,7 @@ def run(
     """The comparison, the exact bounds, and a sequence of each kind to look at."""
     found, pictured, expected, attainable = {}, {}, {}, {}
     for name, task in tasks.items():
-        print(f"comparing {name}", flush=True)
+        terminal.progress(f"comparing {name}")
         expected[name] = bounds.expected_scores(questions.source(task))
         attainable[name] = bounds.attainable(expected[name], training.steps)
         network = models.read(paths.meta_model(name))

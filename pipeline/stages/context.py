@@ -10,6 +10,7 @@ from pipeline import paths
 from pipeline.core import prediction, scores
 from pipeline.files import formats, models
 from pipeline.pixels import context
+from pipeline.runtime import terminal
 
 READS = ("threads",)
 
@@ -30,7 +31,7 @@ def run() -> dict[Path, Any]:
         log_p = prediction.log_p_next(model, test)
         predictors[f"network_{snapshot}", np.nan] = _by_image(log_p, test)
     for size, table in context.count(data["train"], context.Context(context.CAUSAL, SIZES)).items():
-        print(f"table of {size} pixels", flush=True)
+        terminal.progress(f"table of {size} pixels")
         log_p = context.log_p_everywhere(table, test)
         predictors["table", size] = _by_image(log_p, test)
     network = predictors[f"network_{NETWORK}", np.nan]

@@ -12,6 +12,7 @@ from pipeline.files import models
 from pipeline.meta.source import KnownP, Source
 from pipeline.params.sections import MetaModel, MetaProbes, MetaTraining
 from pipeline.probes import free_running
+from pipeline.runtime import terminal
 
 READS = ("seed", "threads", "meta.models", "meta.training", "meta.probes")
 
@@ -25,6 +26,7 @@ def run(
     """Each network, the source itself, and independent draws from the mean of its prior."""
     table = []
     for name, task in tasks.items():
+        terminal.progress(f"sequences of {name}")
         source = Source(task.alpha, task.reset_every)
         size = probes.sequences, LONGER * training.steps
         rng = randomness.generator(seed, "free running", name)

@@ -11,7 +11,7 @@ from pipeline.core import randomness, scores
 from pipeline.files import formats, models
 from pipeline.params import sections
 from pipeline.pixels import completions, gallery, infill, masks, methods
-from pipeline.runtime import checks
+from pipeline.runtime import checks, terminal
 
 READS = ("seed", "threads", "inpainting")
 
@@ -36,7 +36,7 @@ def run(seed: int, inpainting: sections.Inpainting) -> dict[Path, Any]:
     for name, side in PATCH_SIDES.items():
         tasks, posterior, past = [], [], []
         for kind in masks.KINDS:
-            print(f"{name}, {kind} masks", flush=True)
+            terminal.progress(f"{name}, {kind} masks")
             rng = randomness.generator(seed, "masks", name, kind)
             test, count = data["test"], inpainting.images
             task = methods.draw_task(rng, name, kind, side, test, count, inpainting.centre)

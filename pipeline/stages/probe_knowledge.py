@@ -10,6 +10,7 @@ from pipeline.meta import networks
 from pipeline.params.sections import MetaModel, MetaProbes, MetaTraining
 from pipeline.probes import questions
 from pipeline.probes.tables import stack
+from pipeline.runtime import terminal
 
 READS = ("seed", "threads", "meta.models", "meta.training", "meta.probes")
 
@@ -20,7 +21,7 @@ def run(
     """What the networks predict in every state, and what their hidden states hold."""
     found = {}
     for name, task in tasks.items():
-        print(f"probing {name}", flush=True)
+        terminal.progress(f"probing {name}")
         network = models.read(paths.meta_model(name))
         weights = randomness.stream(seed, "weights", name)
         untrained = networks.build(questions.source(task), training, weights, name)

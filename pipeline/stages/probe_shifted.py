@@ -8,6 +8,7 @@ from pipeline.files import models
 from pipeline.params.sections import MetaComparison, MetaModel, MetaProbes, MetaTraining
 from pipeline.probes import questions, summaries
 from pipeline.probes.tables import stack
+from pipeline.runtime import terminal
 
 READS = ("seed", "threads", "meta.models", "meta.training", "meta.comparison", "meta.probes")
 
@@ -22,7 +23,7 @@ def run(
     """Each network on the sequences of every model, and on fixed p all over the simplex."""
     found = {}
     for name in tasks:
-        print(f"probing {name}", flush=True)
+        terminal.progress(f"probing {name}")
         network = models.read(paths.meta_model(name))
         found[name] = questions.probe_shifted(
             network, name, seed, tasks, training, comparison, probes

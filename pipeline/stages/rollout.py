@@ -13,6 +13,7 @@ from pipeline.files import formats, models
 from pipeline.params import sections
 from pipeline.pixels import baselines, continuations, failures, gallery
 from pipeline.pixels.continuations import Forecast
+from pipeline.runtime import terminal
 
 READS = ("seed", "threads", "rollout")
 
@@ -41,7 +42,7 @@ def run(seed: int, rollout: sections.Rollout) -> dict[Path, Any]:
     steps, wrong, pictured = [], [], {}
     for predictor, forecast in _forecasts(seed, rollout, train, images, networks):
         strategy = forecast.strategy
-        print(f"scoring {predictor} {strategy}", flush=True)
+        terminal.progress(f"scoring {predictor} {strategy}")
         for horizon in rollout.horizons:
             found = continuations.by_horizon(forecast, truth, horizon)
             by_image[predictor, strategy, horizon] = found

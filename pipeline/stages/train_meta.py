@@ -12,7 +12,7 @@ from pipeline.files import models
 from pipeline.meta import excess, networks
 from pipeline.meta.source import Source
 from pipeline.params.sections import MetaModel, MetaTraining, Optimiser
-from pipeline.runtime import checkpoints
+from pipeline.runtime import checkpoints, terminal
 
 READS = ("seed", "threads", "meta.models.{name}", "meta.training", "meta.optimiser.plain")
 KEYS = {"name": str}
@@ -50,12 +50,16 @@ def run(
         record(0)
     batches = source.batches(seeds["train"], *size)
     before = progress.done if progress else 0
+    clock = terminal.Clock(recipe.batches, before)
     for done in networks.train(trainer, batches, recipe.batches, before):
         if done % training.evaluate_every == 0 or done == recipe.batches:
             record(done)
             tables = {"curves": curves}
             checkpoint.save(checkpoints.Progress(done, trainer.state(), tables, {}))
-    loss, best = curves[-1]["test_loss"], curves[-1]["exact_test_loss"]
-    print(f"{name}: test loss {loss:.4f}, exact Bayes {best:.4f} nats per character", flush=True)
+        loss, best = curves[-1]["test_loss"], curves[-1]["exact_test_loss"]
+        terminal.progress(
+            f"batch {done} of {recipe.batches}, {loss:.4f} nats per character "
+            f"(exact Bayes {best:.4f}), {clock.left(done)}"
+        )
     path = paths.meta_model(name)
     return {path: models.encode(path, network), paths.meta_curves(name): pd.DataFrame(curves)}

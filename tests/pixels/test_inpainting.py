@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.pixels import context, inpainting, methods
+from pipeline import paths
+from pipeline.files import models
+from pipeline.pixels import context, inpainting
 from pipeline.pixels.images import PIXELS, SIDE
 from tests import reference
 from tests.commands.wrong_arrays import MASKED, MISSING, TRUTH, draw, mask
+from tests.tiny import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +21,7 @@ def model(make_network: Callable[..., Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def found(model: Any) -> inpainting.Inpainted:
-    return inpainting.inpaint(model, MASKED, 5, np.random.default_rng(0))
+    return inpainting.inpaint(MASKED, model, 5, np.random.default_rng(0))
 
 
 def test_posterior_is_that_of_each_image_alone(model, found):
@@ -41,7 +44,7 @@ def test_fill_is_the_most_probable_completion(found):
 
 def test_samples_have_the_frequencies_of_the_posterior(model):
     count = 4000
-    drawn = inpainting.inpaint(model, MASKED, count, np.random.default_rng(1))
+    drawn = inpainting.inpaint(MASKED, model, count, np.random.default_rng(1))
     for row, missing in enumerate(MISSING):
         known = np.delete(np.arange(PIXELS), missing)
         assert (drawn.samples[row][:, known] == MASKED[row, known]).all()
@@ -55,10 +58,10 @@ def test_samples_have_the_frequencies_of_the_posterior(model):
 
 
 def test_samples_come_from_the_generator_that_is_given(model, found):
-    again = inpainting.inpaint(model, MASKED, 5, np.random.default_rng(0))
+    again = inpainting.inpaint(MASKED, model, 5, np.random.default_rng(0))
     for one, two in zip(found, again):
         assert_array_equal(one, two)
-    other = inpainting.inpaint(model, MASKED, 5, np.random.default_rng(1))
+    other = inpainting.inpaint(MASKED, model, 5, np.random.default_rng(1))
     assert (found.samples != other.samples).any()
     assert_array_equal(found.log_posterior, other.log_posterior)
 
@@ -66,7 +69,7 @@ def test_samples_come_from_the_generator_that_is_given(model, found):
 def test_images_in_several_chunks_are_the_same(model, found, monkeypatch):
     monkeypatch.setattr(inpainting, "CHUNK", 1)
     order = [1, 0, 2, 1, 2, 0]
-    apart = inpainting.inpaint(model, MASKED[order], 1, np.random.default_rng(0))
+    apart = inpainting.inpaint(MASKED[order], model, 1, np.random.default_rng(0))
     # Other numbers of rows in a product of matrices change the last bits.
     assert_allclose(apart.log_posterior, found.log_posterior[order], atol=1e-4)
     assert_array_equal(apart.missing, found.missing[order])
@@ -103,16 +106,25 @@ def test_as_many_missing_pixels_as_allowed():
 
 def test_a_table_fills_where_it_applies(rng):
     masked = mask(TRUTH, [[0], [300, 340, 783], [28, 700]])
-    table = context.count(TRUTH.astype(np.uint8), methods.TABLES["lookup_8"])[8]
-    found = inpainting.inpaint(table, masked, 5, rng)
+    table = context.count(TRUTH.astype(np.uint8), context.TABLES["lookup_8"])[8]
+    found = inpainting.inpaint(masked, table, 5, rng)
     for row, missing in enumerate([[0], [300, 340, 783], [28, 700]]):
         one = np.array([missing])
         expected = context.log_p_of_fills(table, TRUTH[[row]].astype(np.uint8), one)[0]
         assert_array_equal(found.log_posterior[row, : len(expected)], expected)
-    with pytest.raises(ValueError, match=r"^array: image 2: a table of 8 pixels needs single"):
-        inpainting.inpaint(table, MASKED, 5, rng)
+    with pytest.raises(ValueError, match=r"^array: image 1: a table of 8 pixels needs single"):
+        inpainting.inpaint(MASKED, table, 5, rng)
 
 
 def test_the_function_checks_its_images_too(model, rng):
     with pytest.raises(ValueError, match=r"^array: image 0: nothing is missing"):
-        inpainting.inpaint(model, TRUTH, 1, rng)
+        inpainting.inpaint(TRUTH, model, 1, rng)
+
+
+def test_by_default_it_is_the_final_network_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = inpainting.inpaint(MASKED)
+    network = models.read(ROOT / paths.pixel_model("final"))
+    expected = inpainting.inpaint(MASKED, network, 5, np.random.default_rng(0))
+    for one, other in zip(found, expected):
+        assert_array_equal(one, other)

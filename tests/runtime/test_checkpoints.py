@@ -1,6 +1,7 @@
 """What is saved comes back to the bit, and nothing else does."""
 
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_equal
 
+from pipeline.commands import forget
 from pipeline.runtime import checkpoints, versions
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -57,8 +59,49 @@ def test_progress_comes_back_as_it_was(capsys):
         assert done_after_loading() == done
     assert capsys.readouterr().out == "resuming from epoch 1\nresuming from epoch 2\n"
     assert set(Path("data/checkpoints").iterdir()) == {PREVIOUS, NEWEST}
-    checkpoints.clear("stage-M1")
-    assert not list(Path("data/checkpoints").iterdir())
+
+
+def test_what_ended_well_is_kept_and_the_furthest_that_is_usable_is_taken(capsys):
+    for number in (3, 5):
+        save(1, number)
+        checkpoints.keep("stage-M1")
+        assert len(checkpoints.kept()) == len(list(Path("data/checkpoints").iterdir()))
+    checkpoint(2, "other").save(progress(9))
+    checkpoints.keep("stage-M1")
+    assert done_after_loading() == 5
+    found = checkpoint().load(lambda progress: progress.done < 5)
+    assert found
+    assert found.done == 3
+    assert checkpoint().load(lambda progress: progress.done < 3) is None
+    # One that is being written counts too.
+    save(4)
+    assert done_after_loading() == 5
+    save(6)
+    assert done_after_loading() == 6
+    assert not capsys.readouterr().err
+    for _, _, file in checkpoints.kept():
+        file.write_bytes(b"damaged")
+    save(1, 2)
+    assert done_after_loading() == 2
+    forget.main()
+    assert "deleted 1 files" in capsys.readouterr().out  # that of another key
+    assert set(Path("data/checkpoints").iterdir()) == {PREVIOUS, NEWEST}
+    checkpoints.keep("no-training")
+
+
+@pytest.mark.parametrize(("name", "most"), [("MOST_FILES", 2), ("MOST_BYTES", 4000)])
+def test_what_was_not_used_for_long_goes_first(monkeypatch, name, most):
+    monkeypatch.setattr(checkpoints, name, most)
+    for number in (1, 2, 3):
+        save(number)
+        size = NEWEST.stat().st_size
+        checkpoints.keep("stage-M1")
+        for time, _, file in checkpoints.kept():
+            os.utime(file, (time - 10, time - 10))
+        if number == 2:  # the first one is used again
+            assert checkpoint().load(lambda progress: progress.done < 2)
+    assert 4000 / 3 < size < 2000
+    assert sorted(file.suffix for _, _, file in checkpoints.kept()) == [".1", ".3"]
 
 
 def test_the_previous_file_takes_the_place_of_a_damaged_one(capsys):
@@ -127,6 +170,7 @@ NOT_USED += ["report/words.py", "runtime/checkpoints.py", "stages/report.py"]
 PRINT_EDITS_THAT_MATTER = """
 import sys
 from pathlib import Path
+from pipeline.commands import forget
 from pipeline.runtime import checkpoints
 from pipeline.stages import train_meta
 before = checkpoints._key(())

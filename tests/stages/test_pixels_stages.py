@@ -15,6 +15,7 @@ from pipeline import paths
 from pipeline.core import parallel, training
 from pipeline.files import formats
 from pipeline.pixels import continuations, masks
+from pipeline.runtime import transaction
 from pipeline.stages import study_pixels
 from tests import tiny
 
@@ -258,3 +259,27 @@ def test_training_that_was_stopped_resumes_to_the_same_bytes(inside, monkeypatch
     tiny.run(inside, "train_pixels")
     assert begun == ["epoch 0", "epoch 1", "epoch 1"]
     assert contents(inside).items() ^ before.items() == set()
+
+
+def test_a_longer_training_goes_on_where_a_shorter_one_ended(runs, tmp_path, monkeypatch, capsys):
+    """The bytes are those of a training that was not cut; the same one again takes no step."""
+    trained = [paths.PIXEL_MODELS, paths.PIXEL_HISTORY.parent]
+    data = formats.read_bytes(runs[0] / paths.BINARISED)
+    monkeypatch.chdir(tmp_path)
+    transaction.place({paths.BINARISED: data})
+    made: list[dict[Path, bytes]] = []
+    for epochs in (1, tiny.EPOCHS, 1):
+        tiny.write_params(tiny.CHANGES | {"pixels": tiny.CHANGES["pixels"] | {"epochs": epochs}})
+        if len(made) == 2:
+            monkeypatch.setattr(training.Trainer, "steps", None)
+        tiny.run(tmp_path, "train_pixels")
+        made.append(
+            {
+                file.relative_to(tmp_path): file.read_bytes()
+                for folder in trained
+                for file in (tmp_path / folder).rglob("*.*")
+            }
+        )
+    assert made[0] == made[2] != made[1]
+    assert made[1] == {path: (runs[0] / path).read_bytes() for path in made[1]}
+    assert capsys.readouterr().out.count("resuming from epoch 1") == 2
