@@ -7,6 +7,7 @@ changed, or another network. DVC does (`dvc.changes`).
 import csv
 import io
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,9 +54,28 @@ OF_ANY_FILE: dict[str, Damage] = {
     "doubled": lambda content: content + content,
     "a bit flipped": lambda content: flip(content, len(content) // 2),
 }
+
+
+def without(member: int) -> Damage:
+    """Damage of an archive, as the same one without its n-th member."""
+
+    def changed(content: bytes) -> bytes:
+        file = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(content)) as whole, zipfile.ZipFile(file, "w") as less:
+            gone = whole.namelist()[member]
+            for name in whole.namelist():
+                if name != gone:
+                    less.writestr(name, whole.read(name))
+        return file.getvalue()
+
+    return changed
+
+
 OF_ARCHIVES = OF_ANY_FILE | {
     # In the name of the last member, as the directory at the end has it.
     "a bit of its directory flipped": lambda content: flip(content, -25),
+    "without its first member": without(0),
+    "without its last member": without(-1),
 }
 OF_TABLES = OF_ANY_FILE | {
     "a bit flipped": in_table(lambda lines: lines[-1].__setitem__(-1, "1o2")),

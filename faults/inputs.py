@@ -8,9 +8,13 @@ import socket
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable
 from functools import partial
 from itertools import product
 from pathlib import Path
+
+import h5py
+import numpy as np
 
 from faults import damage, harness
 from pipeline import paths
@@ -46,6 +50,34 @@ def arrays(scratch: Path) -> harness.Faults:
         yield name, refuse, scratch, {"file.npy": content}, "file.npy", says
 
 
+def changed_member(good: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
+    """A .keras file with each member, by its name, changed."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(good)) as given, zipfile.ZipFile(file, "w") as changed:
+        for member in given.namelist():
+            changed.writestr(member, change(member, given.read(member)))
+    return file.getvalue()
+
+
+def with_nan(good: bytes) -> dict[str, bytes]:
+    """A network with NaN in each of its weights, which not every output shows."""
+
+    def spoil(weight: str, member: str, content: bytes) -> bytes:
+        if not member.endswith(".h5"):
+            return content
+        file = io.BytesIO(content)
+        with h5py.File(file, "r+") as weights:
+            weights[weight][..., 0] = np.nan
+        return file.getvalue()
+
+    names: list[str] = []
+    with h5py.File(zipfile.ZipFile(io.BytesIO(good)).open("model.weights.h5")) as weights:
+        weights.visititems(
+            lambda name, item: names.append(name) if hasattr(item, "dtype") else None
+        )
+    return {f"NaN in {name}": changed_member(good, partial(spoil, name)) for name in names}
+
+
 def networks(scratch: Path) -> harness.Faults:
     """A network is damaged, of another task, or carries code."""
     good = (harness.ROOT / paths.pixel_model("final")).read_bytes()
@@ -54,6 +86,7 @@ def networks(scratch: Path) -> harness.Faults:
     del kinds["doubled"]  # what comes before an archive is no part of it
     kinds["of the meta-task"] = (harness.ROOT / paths.meta_model("M1")).read_bytes()
     kinds["pickled"] = b"\x80\x04cos\nsystem\n(S'true'\ntR."
+    kinds |= with_nan(good)
     for name, old, new in (
         ("a Lambda layer", b'"ReLU"', b'"Lambda"'),
         ("a layer of TensorFlow's files", b'"ReLU"', b'"TFSMLayer"'),
@@ -62,11 +95,7 @@ def networks(scratch: Path) -> harness.Faults:
         ("code of the user's", b'"keras.layers"', b'"mine.layers"'),
         ("a module that is no text", b'"keras.layers"', b"[]"),
     ):
-        file, given = io.BytesIO(), zipfile.ZipFile(io.BytesIO(good))
-        with zipfile.ZipFile(file, "w") as changed:
-            for member in given.namelist():
-                changed.writestr(member, given.read(member).replace(old, new))
-        kinds[name] = file.getvalue()
+        kinds[name] = changed_member(good, lambda _, text, old=old, new=new: text.replace(old, new))
     for name, content in kinds.items():
         files = {"file.npy": wrong_arrays.npy(wrong_arrays.MASKED), "network.keras": content}
         yield name, refuse, scratch, files, "network.keras", ""

@@ -8,7 +8,7 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from pipeline.runtime.process import first_line
 # Columns of text, in all tables; every other column holds numbers.
 TEXT = (
     {"digit", "masks", "method", "predictor", "snapshot", "split", "strategy", "task"}
-    | {"model", "position", "prior", "recipe", "schedule", "sequences"}
+    | {"model", "position", "prior", "recipe", "schedule", "sequences", "settings"}
     | {"quantity", "unit", "verdict", "verdict_first", "written", "block", "baseline", "failure"}
 )
 
@@ -154,11 +154,23 @@ def _check_table(path: Path, table: pd.DataFrame) -> None:
             raise ValueError(f"{path}: row {row + 1}, {column}: got {values.iloc[row]!r}")
 
 
-def read_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
+class Arrays(dict[str, np.ndarray]):
+    """The arrays of a file, by name; one that it does not have is an error of that file."""
+
+    def __init__(self, path: Path, arrays: dict[str, np.ndarray]):
+        super().__init__(arrays)
+        self.path = path
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise ValueError(f"{self.path}: not a whole .npz file (no array {name}); {REGENERATE}")
+
+
+def read_arrays(path: Path, *names: str) -> Arrays:
     """Named arrays from .npz: those asked for, or all.
 
     Raises:
-        ValueError: if the file is damaged or something else, or an array is missing.
+        ValueError: if the file is damaged or something else, an array is missing, or `encode`
+            would refuse it.
         OSError: if it cannot be read.
     """
     content = read_bytes(path)
@@ -168,10 +180,13 @@ def read_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             if len(set(archive.files)) != int.from_bytes(content[-12:-10], "little"):
                 raise ValueError("its list of arrays is damaged")
-            return {name: archive[name] for name in names or archive.files}
+            arrays = {name: archive[name] for name in names or archive.files}
+        for array in arrays.values():
+            checks.require_finite(path, array, log_scale=True)
     except Exception as error:  # whatever NumPy and zipfile raise for other files
-        reason = first_line(error)
+        reason = first_line(error).removeprefix(f"{path}: ")
         raise ValueError(f"{path}: not a whole .npz file ({reason}); {REGENERATE}") from None
+    return Arrays(path, arrays)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -7,7 +7,6 @@ previous one stays beside it, in case the newest was damaged.
 import hashlib
 import io
 import json
-import os
 import sys
 from pathlib import Path
 from platform import machine
@@ -43,9 +42,7 @@ class Checkpoint:
     def __init__(self, label: str, unit: str, *determinants: Any):
         self._path = path(label)
         self._unit = unit
-        # Other settings of oneDNN change the last bits.
-        onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
-        self._key = _key((FORMAT, label, unit, machine(), onednn, *determinants))
+        self._key = _key((FORMAT, label, unit, machine(), *determinants))
 
     def load(self) -> Progress | None:
         """The newest progress that can be used; files that cannot are deleted."""

@@ -16,11 +16,17 @@ from zc.lockfile import LockError, LockFile
 INTERRUPTED = "error: interrupted; run the same command again"
 
 
+# How the names of variables begin that change the bytes which packages compute, or the
+# package that computes: Keras, TensorFlow, XLA, oneDNN under both names, NumPy and its BLAS.
+DECIDES = ("KERAS_", "TF_", "XLA_", "ONEDNN_", "DNNL_", "NPY_", "OPENBLAS_CORETYPE")
+# Of the user's own files with such settings, keras.json in the first and the second itself,
+# packages find none here. In TensorFlow's notes on the processor a stage's lines would be lost.
+FIXED = {"KERAS_HOME": os.devnull, "MATPLOTLIBRC": os.devnull, "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
 def prepare() -> None:
-    """Prepare a process that computes; call before TensorFlow is imported."""
-    # TensorFlow's notes on the processor and on missing graphics cards would hide what a
-    # stage says. TensorFlow reads this when it is first imported.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    """Prepare a process that computes; call before any package that computes is imported."""
+    ignore_settings()
     # It warns about batches of several sizes, each of which it compiles once.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # TensorFlow's modules and graphs are millions of objects that stay. Searching them for
@@ -28,6 +34,17 @@ def prepare() -> None:
     gc.disable()
     if "DVC_STAGE" in os.environ:
         end_with_parent()
+
+
+def ignore_settings() -> None:
+    """Take from this process what settings of the user's would change in its results.
+
+    Packages read them when they are first imported. `figures.style` does the same for a
+    matplotlibrc in the current folder.
+    """
+    for name in [name for name in os.environ if name.startswith(DECIDES)]:
+        del os.environ[name]
+    os.environ |= FIXED
 
 
 def keys_from_dvc(count: int) -> list[str]:

@@ -158,6 +158,16 @@ def test_files_that_are_not_arrays_are_refused():
     NPZ.write_bytes(content)
     with pytest.raises(ValueError, match=r"^a\.npz: not a whole \.npz file \(.*b\b.* archive"):
         formats.read_arrays(NPZ, "a", "b")
+    with pytest.raises(ValueError, match=r"^a\.npz: not a whole \.npz file \(no array b\); delete"):
+        formats.read_arrays(NPZ)["b"]
+
+
+def test_arrays_that_would_not_be_written_are_not_read():
+    np.savez(NPZ, a=np.array([-np.inf]))
+    assert formats.read_arrays(NPZ)["a"] == -np.inf  # the log of zero
+    np.savez(NPZ, a=np.array([np.nan]))
+    with pytest.raises(ValueError, match=r"^a\.npz: not a whole \.npz file \(got a value that is"):
+        formats.read_arrays(NPZ)
 
 
 def test_files_that_cannot_be_read_are_named():
