@@ -11,6 +11,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
+from pipeline.params import limits
 from pipeline.params.sections import Params
 
 FILE = Path("params.yaml")
@@ -58,7 +59,7 @@ def check(raw: Any, path: Path = FILE) -> Params:
     if not problems:
         try:
             # As JSON, whose strict rules accept a list for a tuple, but not text for a number.
-            return Params.model_validate_json(json.dumps(raw, default=str))
+            params = Params.model_validate_json(json.dumps(raw, default=str))
         except ValidationError as error:
             items = error.errors()
             # pydantic also calls a list too short if its entries are wrong.
@@ -66,6 +67,10 @@ def check(raw: Any, path: Path = FILE) -> Params:
             for item in items:
                 if item["type"] != "too_short" or item["loc"] not in wrong:
                     problems += _describe(item)
+        else:
+            problems += limits.problems(params)
+            if not problems:
+                return params
     raise ValueError("\n".join(f"{path}: {line}" for line in problems))
 
 
