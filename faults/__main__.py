@@ -31,6 +31,7 @@ KINDS: dict[str, list[Callable[[Path], Faults]]] = {
     "loss": [stages.losses],
     "stage input": [damage.inputs, dvc.changes],
     "model": [inputs.networks],
+    "output": [inputs.outputs],
     "settings": [environment.settings],
 }
 

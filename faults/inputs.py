@@ -101,6 +101,38 @@ def networks(scratch: Path) -> harness.Faults:
         yield name, refuse, scratch, files, "network.keras", ""
 
 
+def outputs(scratch: Path) -> harness.Faults:
+    """In-painting is to write over what it reads, to no file, or in another format."""
+    network = (harness.ROOT / paths.pixel_model("final")).read_bytes()
+    masked = wrong_arrays.npy(wrong_arrays.MASKED)
+
+    def attempt(out: str, figure: str, wrong: str) -> None:
+        folder = Path(tempfile.mkdtemp(dir=scratch))
+        contents = {"file.npy": masked, "network.npz": network, "picture.png": masked}
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        (folder / "link.npz").symlink_to("network.npz")
+        os.mkfifo(folder / "fifo.png")
+        read = "picture.png" if wrong == "picture.png" else "file.npy"
+        command = f"inpaint {read} --out {out} --figure {figure} --model network.npz"
+        assert wrong in harness.run(folder, command).error()
+        assert {name: (folder / name).read_bytes() for name in contents} == contents
+        assert {path.name for path in folder.iterdir()} == {*contents, "link.npz", "fifo.png"}
+        assert (folder / "fifo.png").is_fifo()
+
+    for name, arguments in {
+        "the network": ("network.npz", "a.png", "network.npz"),
+        "a link to the network": ("link.npz", "a.png", "link.npz"),
+        "the images": ("a.npz", "picture.png", "picture.png"),
+        "both the same": ("a.npz", "a.npz", "a.npz"),
+        "a pipe": ("a.npz", "fifo.png", "fifo.png"),
+        "a folder": ("a.npz", "../x.png", "../x.png"),
+        "an SVG file": ("a.npz", "a.svg", "a.svg"),
+    }.items():
+        (scratch / "x.png").mkdir(exist_ok=True)
+        yield name, attempt, *arguments
+
+
 def mnist_files(scratch: Path) -> harness.Faults:
     """One of MNIST's files, or what was prepared of them, is missing or damaged."""
     raw = scratch / "mnist"

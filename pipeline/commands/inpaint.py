@@ -7,6 +7,7 @@ Python it is `pipeline.pixels.inpainting.inpaint`.
 """
 
 import argparse
+import io
 import os
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from pipeline.runtime import process, transaction
 
 MOST_SAMPLES = 1000
 FINAL = paths.pixel_model("final")
+SUFFIXES = {"--out": ".npz", "--figure": ".png"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +58,7 @@ def main(
         raise ValueError(f"--samples: got {samples}; allowed: 1 to {MOST_SAMPLES}")
     if seed < 0:
         raise ValueError(f"--seed: got {seed}; allowed: 0 or more")
-    if figure and figure.resolve() == out.resolve():
-        raise ValueError(f"--figure: got {figure}, the same as --out; give another")
+    require_outputs({"--out": out, "--figure": figure}, (file, model or FINAL, paths.BINARISED))
     masked, truth = read(file)
     if method == "exact":
         source = read_network(model or FINAL)
@@ -76,8 +77,7 @@ def main(
             f"{len(truth)} images: fill right in {right} %, "
             f"-log p(truth | rest) {nats} nats per image"
         )
-    # In the format of .npz, whatever the file is called.
-    outputs = {out: formats.encode(Path("out.npz"), result)}
+    outputs = {out: formats.encode(out, result)}
     if figure:
         # Matplotlib takes half a second to import, and is not always needed.
         from pipeline.figures import inpainting as figures
@@ -87,6 +87,27 @@ def main(
     transaction.place(outputs)
     for path in outputs:
         print(f"wrote {path}")
+
+
+def require_outputs(outputs: dict[str, Path | None], read: tuple[Path, ...]) -> None:
+    """Require each output to be of its format, and none to be another, or what is `read`.
+
+    Raises:
+        ValueError: if one is not; names its option.
+    """
+    taken = {path.resolve() for path in read}
+    for option, path in outputs.items():
+        if not path:
+            continue
+        if path.suffix != SUFFIXES[option]:
+            raise ValueError(
+                f"{option}: got {path}; allowed: a name that ends in {SUFFIXES[option]}"
+            )
+        if path.resolve() in taken:
+            raise ValueError(
+                f"{option}: got {path}, which this command uses otherwise; give another"
+            )
+        taken.add(path.resolve())
 
 
 def read_network(path: Path) -> keras.Model:
@@ -129,18 +150,19 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
     Raises:
         ValueError: if the file is no such .npy file; says what it is and what is allowed.
+        OSError: if it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            array = np.lib.format.read_array(file, allow_pickle=False)
-            rest = file.read(1)
+        file = io.BytesIO(formats.read_bytes(path))
     except FileNotFoundError:
         raise ValueError(f"{path}: not found; give the path of a .npy file") from None
+    try:
+        array = np.lib.format.read_array(file, allow_pickle=False)
     except Exception as error:  # NumPy's error depends on where the damage is
         reason = process.first_line(error)
         raise ValueError(
             f"{path}: not a whole .npy file of numbers ({reason}); save it with numpy.save"
         ) from None
-    if rest:
+    if file.read(1):
         raise ValueError(f"{path}: more after the array; save one array with numpy.save")
     return inpainting.check(array, str(path))
