@@ -108,20 +108,19 @@ def outputs(scratch: Path) -> harness.Faults:
 
     def attempt(out: str, figure: str, wrong: str) -> None:
         folder = Path(tempfile.mkdtemp(dir=scratch))
-        contents = {"file.npy": masked, "network.npz": network, "picture.png": masked}
+        contents = {"file.npy": masked, "network.keras": network, "picture.png": masked}
         for name, content in contents.items():
             (folder / name).write_bytes(content)
-        (folder / "link.npz").symlink_to("network.npz")
+        (folder / "link.npz").symlink_to("network.keras")
         os.mkfifo(folder / "fifo.png")
         read = "picture.png" if wrong == "picture.png" else "file.npy"
-        command = f"inpaint {read} --out {out} --figure {figure} --model network.npz"
+        command = f"inpaint {read} --out {out} --figure {figure} --model network.keras"
         assert wrong in harness.run(folder, command).error()
         assert {name: (folder / name).read_bytes() for name in contents} == contents
         assert {path.name for path in folder.iterdir()} == {*contents, "link.npz", "fifo.png"}
         assert (folder / "fifo.png").is_fifo()
 
     for name, arguments in {
-        "the network": ("network.npz", "a.png", "network.npz"),
         "a link to the network": ("link.npz", "a.png", "link.npz"),
         "the images": ("a.npz", "picture.png", "picture.png"),
         "both the same": ("a.npz", "a.npz", "a.npz"),

@@ -83,6 +83,7 @@ EXCESS = Path("reports/meta/excess.csv")
 REGRET = Path("reports/meta/regret.csv")
 MEMORY = Path("reports/meta/memory.csv")
 MEMORY_SUMMARY = Path("reports/meta/memory_summary.csv")
+STUDY_SUMS = Path("reports/meta/studies.sha256")
 
 # scorecard
 SCORECARD = Path("reports/scorecard.csv")

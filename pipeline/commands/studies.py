@@ -18,6 +18,7 @@ from pipeline.params.sections import REFERENCE, Params
 from pipeline.probes import bounds, seeds, summaries
 from pipeline.probes.tables import stack
 from pipeline.runtime import transaction
+from pipeline.tables import studies
 from pipeline.tables.rows import select
 
 # Of the trainings of the pixel network.
@@ -26,8 +27,13 @@ FIRST_COLUMNS = ["training", "snapshot", "strategy", "horizon", "accuracy", "cro
 
 def main() -> None:
     """The command."""
-    tables = collect(loading.load())
-    transaction.place({path: formats.encode(path, tables[path]) for path in tables})
+    transaction.place(contents(loading.load()))
+
+
+def contents(params: Params) -> dict[Path, bytes]:
+    """The files of `collect`, and of their sums."""
+    files = {path: formats.encode(path, table) for path, table in collect(params).items()}
+    return files | {paths.STUDY_SUMS: studies.sums(files)}
 
 
 def collect(params: Params) -> dict[Path, pd.DataFrame]:
@@ -36,18 +42,18 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
     Raises:
         ValueError: if a run is missing; names it.
     """
-    studies = params.studies
+    settings = params.studies
     recipes, networks, excess, regret = [], {}, {}, {}
     for name, task in params.meta.models.items():
         limits = bounds.expected_scores(Source(task.alpha, task.reset_every))
         for recipe, optimiser in vars(params.meta.optimiser).items():
             curves, regrets = (
-                stack({n: _read(path(name, recipe, n)) for n in studies.repetitions}, "repetition")
+                stack({n: _read(path(name, recipe, n)) for n in settings.repetitions}, "repetition")
                 for path in (paths.study_curve, paths.study_regret)
             )
             key = name, recipe
             if recipe == "published":  # the one of the main graph, and as long as the write-up's
-                made_with = task.reset_every, studies.sequences
+                made_with = task.reset_every, settings.sequences
                 networks[key] = seeds.networks(curves, regrets, *made_with)
             excess[key] = seeds.range_by_batch(curves)
             regret[key] = seeds.mean_regret(regrets)
@@ -56,16 +62,16 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
                 | seeds.summary(curves)
                 | seeds.reaction(regrets, task.reset_every)
                 # What the runs were made with, so that the report need not assume it.
-                | {"count": studies.sequences, "reset_every": task.reset_every}
+                | {"count": settings.sequences, "reset_every": task.reset_every}
                 | {f"alpha_{k}": alpha for k, alpha in enumerate(task.alpha, start=1)}
                 | {name: value for name, value in vars(optimiser).items() if name != "batches"}
                 | summaries.gain(limits)
                 | summaries.total_regret(regret[key])
             )
-    runs = product(studies.memory.priors, studies.memory.reset_every)
+    runs = product(settings.memory.priors, settings.memory.reset_every)
     memory = pd.concat([_read(paths.study_memory(*run)) for run in runs], ignore_index=True)
     by_recipe = pd.DataFrame(recipes)
-    trainings = {name: _trainings(name) for name in studies.pixels}
+    trainings = {name: _trainings(name) for name in settings.pixels}
     return {
         paths.TRAININGS: trainings[REFERENCE],
         paths.SETTINGS: one_step_by_settings(trainings),

@@ -7,6 +7,7 @@ columns decide which are text, so that a snapshot named 0 stays "0".
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -137,7 +138,10 @@ def _check_structure(content: bytes) -> None:
 
 
 def _check_table(path: Path, table: pd.DataFrame) -> None:
-    """Check the types of all columns, and that only those of EMPTY have empty cells."""
+    """Check types, that only columns of EMPTY have empty cells, and errors and intervals.
+
+    No standard error is below zero, and the lower end of no interval above the upper one.
+    """
     if table.empty:
         raise ValueError(f"{path}: got no row; expected at least one")
     for column, values in table.items():
@@ -147,6 +151,11 @@ def _check_table(path: Path, table: pd.DataFrame) -> None:
             may_be_empty = column in EMPTY.get(path, ()) or str(column).endswith("_se")
             numbers = values.to_numpy(float)
             wrong = np.isinf(numbers) | (np.isnan(numbers) & (not may_be_empty))
+            if str(column).endswith("_se"):
+                wrong |= numbers < 0
+            end = re.sub("low$", "high", str(column))
+            if end != column and end in table:
+                wrong |= numbers > table[end].to_numpy()
         else:
             raise ValueError(f"{path}: {column}: got {values.dtype}; expected numbers")
         if wrong.any():

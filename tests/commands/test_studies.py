@@ -7,10 +7,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pipeline import paths
-from pipeline.commands import demo, studies
+from pipeline.commands import studies
 from pipeline.files import formats
 from pipeline.params import loading, sections
 from pipeline.runtime import transaction
+from pipeline.tables import studies as tables
 from tests import tiny
 
 KEYS = list(product(("M1", "M3"), tiny.RECIPES))
@@ -44,7 +45,7 @@ def params(folder) -> sections.Params:
 
 def test_the_tables_are_of_all_runs(params):
     studies.main()
-    recipes, networks, excess, regret, memory, summary = map(formats.read_table, demo.STUDIES)
+    recipes, networks, excess, regret, memory, summary = map(formats.read_table, tables.FILES)
     assert list(zip(recipes.model, recipes.recipe)) == KEYS
     # Means over two repetitions.
     assert_allclose(recipes.excess, np.arange(0.5, 12, 2))

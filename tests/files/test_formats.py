@@ -76,6 +76,12 @@ def test_bytes_of_a_content(path, content, expected):
         (CSV, NATS, "a.csv: row 2, nats: got"),
         (CSV, pd.DataFrame({"a_se": [1, np.inf]}), "a.csv: row 2, a_se: got"),
         (CSV, pd.DataFrame({"a": [1, -np.inf]}), "a.csv: row 2, a: got"),
+        (CSV, pd.DataFrame({"a_se": [1, -0.1]}), "a.csv: row 2, a_se: got"),
+        (
+            CSV,
+            pd.DataFrame({"a_low": [1, 90.001], "a_high": [2, 0.001]}),
+            "a.csv: row 2, a_low: got",
+        ),
         (NPY, np.array([0, -np.inf, np.nan]), "a.npy: got a value that is not a number"),
         (NPZ, {"b": np.zeros(1), "a": np.array([np.inf])}, "a.npz: got a value that is not a n"),
         (JSON, {"a": float("nan")}, "Out of range float values are not JSON compliant"),
