@@ -59,8 +59,8 @@ EMPTY: dict[Path, tuple[str, ...]] = {
     ),
 }
 
-# DVC would put a damaged file of its cache back in the place of a new one.
-REGENERATE = "delete it and .dvc/cache, and run `dvc repro` to regenerate it"
+# DVC's cache may be damaged, too. A stage that runs puts that right, but DVC would not run it.
+REGENERATE = "delete it, and run `dvc repro --no-run-cache` to regenerate it"
 
 
 def encode(path: Path, content: Any) -> bytes:

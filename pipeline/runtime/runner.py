@@ -22,7 +22,7 @@ from typing import Any
 
 from pipeline import paths
 from pipeline.params.sections import NAME, Params
-from pipeline.runtime import checkpoints, process, transaction
+from pipeline.runtime import cache, checkpoints, process, transaction
 
 # Gives the bytes of a content by the path of its file.
 Encode = Callable[[Path, Any], bytes]
@@ -68,6 +68,8 @@ def run(
     values = [params.at(path.format(**keys)) for path in stage.READS if path != "threads"]
     with process.exclusive_lock(paths.LOCKS / f"{own}.lock"):
         outputs = stage.run(*values, **keys)
-        transaction.place({path: encode(path, outputs[path]) for path in outputs})
+        contents = {path: encode(path, outputs[path]) for path in outputs}
+        transaction.place(contents)
+        cache.drop_damaged(contents.values())
         checkpoints.clear(own)
     print(f"{os.environ.get('DVC_STAGE', own)}: {time.monotonic() - begun:.0f} s", flush=True)

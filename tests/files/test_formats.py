@@ -107,7 +107,7 @@ def test_a_damaged_table_is_refused(content):
     CSV.write_bytes(WHOLE)
     assert formats.read_table(CSV).shape == (2, 3)
     CSV.write_bytes(content)
-    with pytest.raises(ValueError, match=r"^a\.csv: not a whole table \(.*; delete it and"):
+    with pytest.raises(ValueError, match=r"^a\.csv: not a whole table \(.*; delete it, and"):
         formats.read_table(CSV)
 
 
