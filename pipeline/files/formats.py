@@ -25,6 +25,9 @@ TEXT = (
     | {"quantity", "unit", "verdict", "verdict_first", "written", "block", "baseline", "failure"}
 )
 
+# What Markdown and formulae could take for a link, a picture or a command.
+MARKUP = re.compile(r"[\\$`<>{}\[\]]")
+
 # Columns that may have empty cells, besides standard errors (`*_se`): one value has none.
 EMPTY: dict[Path, tuple[str, ...]] = {
     # A method that gives no probabilities.
@@ -146,7 +149,7 @@ def _check_table(path: Path, table: pd.DataFrame) -> None:
         raise ValueError(f"{path}: got no row; expected at least one")
     for column, values in table.items():
         if column in TEXT:
-            wrong = ~values.map(lambda value: isinstance(value, str)).to_numpy(bool)
+            wrong = ~values.map(_is_plain).to_numpy(bool)
         elif values.dtype.kind in "iuf":
             may_be_empty = column in EMPTY.get(path, ()) or str(column).endswith("_se")
             numbers = values.to_numpy(float)
@@ -161,6 +164,11 @@ def _check_table(path: Path, table: pd.DataFrame) -> None:
         if wrong.any():
             row = int(wrong.argmax())
             raise ValueError(f"{path}: row {row + 1}, {column}: got {values.iloc[row]!r}")
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a cell is text that the report shows as it is."""
+    return isinstance(value, str) and not MARKUP.search(value)
 
 
 class Arrays(dict[str, np.ndarray]):

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,6 +19,8 @@ FILE = Path("params.yaml")
 # Fifty times what the file has. Aliases of aliases (*name) grow exponentially, and an alias
 # inside of itself has no end.
 MOST_VALUES = 10_000
+# Ten times as many brackets, one in the other, as the file could have.
+DEEPEST = 100
 
 
 def load(path: Path = FILE) -> Params:
@@ -31,7 +33,10 @@ def load(path: Path = FILE) -> Params:
     try:
         # DVC reads the file with the same library and dialect, so both get the same
         # numbers. The library refuses duplicate keys.
-        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if _depth(text) > DEEPEST:  # it would search for seconds
+            raise ValueError(f"more than {DEEPEST} brackets are open")
+        raw = YAML(typ="safe", pure=True).load(text)
     except FileNotFoundError:
         problem = "not found; run from the top folder of the project"
     except UnicodeDecodeError as error:
@@ -47,6 +52,12 @@ def load(path: Path = FILE) -> Params:
     else:
         return check(raw, path)
     raise ValueError(f"{path}: {problem}")
+
+
+def _depth(text: str) -> int:
+    """How many brackets are open at once."""
+    change = {"[": 1, "{": 1, "]": -1, "}": -1}
+    return max(accumulate(change.get(character, 0) for character in text), default=0)
 
 
 def check(raw: Any, path: Path = FILE) -> Params:

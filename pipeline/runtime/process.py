@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ FIXED = {"KERAS_HOME": os.devnull, "MATPLOTLIBRC": os.devnull, "TF_CPP_MIN_LOG_L
 
 def prepare() -> None:
     """Prepare a process that computes; call before any package that computes is imported."""
+    open_streams()
     ignore_settings()
     # It warns about batches of several sizes, each of which it compiles once.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -42,9 +44,21 @@ def ignore_settings() -> None:
     Packages read them when they are first imported. `figures.style` does the same for a
     matplotlibrc in the current folder.
     """
+    if any(option.startswith("error") for option in sys.warnoptions):
+        warnings.simplefilter("default")  # packages warn when they are imported
     for name in [name for name in os.environ if name.startswith(DECIDES)]:
         del os.environ[name]
     os.environ |= FIXED
+
+
+def open_streams() -> None:
+    """Replace closed standard streams, so that no file gets their numbers and what they say."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
 
 
 def keys_from_dvc(count: int) -> list[str]:

@@ -74,6 +74,8 @@ def test_bytes_of_a_content(path, content, expected):
         (CSV, pd.DataFrame({"model": [1]}), "a.csv: row 1, model: got np.int64(1)"),
         (CSV, pd.DataFrame({"model": ["M1", None]}), "a.csv: row 2, model: got nan"),
         (CSV, NATS, "a.csv: row 2, nats: got"),
+        (CSV, pd.DataFrame({"model": [r"$\href{javascript:x}{M1}$"]}), "a.csv: row 1, model: got"),
+        (CSV, pd.DataFrame({"model": ["![](https://x.org/a.png)"]}), "a.csv: row 1, model: got"),
         (CSV, pd.DataFrame({"a_se": [1, np.inf]}), "a.csv: row 2, a_se: got"),
         (CSV, pd.DataFrame({"a": [1, -np.inf]}), "a.csv: row 2, a: got"),
         (CSV, pd.DataFrame({"a_se": [1, -0.1]}), "a.csv: row 2, a_se: got"),
