@@ -59,6 +59,11 @@ def changed_member(good: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
     return file.getvalue()
 
 
+def replace(old: bytes, new: bytes, _: str, content: bytes) -> bytes:
+    """A member's content with something replaced."""
+    return content.replace(old, new)
+
+
 def with_nan(good: bytes) -> dict[str, bytes]:
     """A network with NaN in each of its weights, which not every output shows."""
 
@@ -95,7 +100,7 @@ def networks(scratch: Path) -> harness.Faults:
         ("code of the user's", b'"keras.layers"', b'"mine.layers"'),
         ("a module that is no text", b'"keras.layers"', b"[]"),
     ):
-        kinds[name] = changed_member(good, lambda _, text, old=old, new=new: text.replace(old, new))
+        kinds[name] = changed_member(good, partial(replace, old, new))
     for name, content in kinds.items():
         files = {"file.npy": wrong_arrays.npy(wrong_arrays.MASKED), "network.keras": content}
         yield name, refuse, scratch, files, "network.keras", ""

@@ -9,6 +9,7 @@ Python it is `pipeline.pixels.inpainting.inpaint`.
 import argparse
 import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -89,7 +90,7 @@ def main(
         print(f"wrote {path}")
 
 
-def require_outputs(outputs: dict[str, Path | None], read: tuple[Path, ...]) -> None:
+def require_outputs(outputs: Mapping[str, Path | None], read: tuple[Path, ...]) -> None:
     """Require each output to be of its format, and none to be another, or what is `read`.
 
     Raises:

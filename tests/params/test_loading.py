@@ -3,6 +3,7 @@
 import copy
 import math
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -160,6 +161,6 @@ def test_what_can_be_enumerated_is_what_the_stages_enumerate():
 def test_the_number_of_weights_is_no_underestimate(make_network, kind):
     """It takes an LSTM's four gates for a GRU, too."""
     weights = sum(weight.size for weight in make_network(kind).get_weights())
-    network = SimpleNamespace(units=KINDS[kind]["units"], dense=KINDS[kind]["dense"])
+    network: Any = SimpleNamespace(units=KINDS[kind]["units"], dense=KINDS[kind]["dense"])
     estimate = limits._weights(network, KINDS[kind]["channels"], 0) / 40
     assert weights <= estimate <= 2 * weights
