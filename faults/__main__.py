@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 import faults
-from faults import damage, dvc, inputs, stages
+from faults import damage, dvc, environment, inputs, stages
 from faults.harness import ROOT, Faults
 
 TABLE, README = ROOT / "reports/faults.csv", ROOT / "README.md"
@@ -31,6 +31,8 @@ KINDS: dict[str, list[Callable[[Path], Faults]]] = {
     "loss": [stages.losses],
     "stage input": [damage.inputs, dvc.changes],
     "model": [inputs.networks],
+    "output": [inputs.outputs],
+    "settings": [environment.settings],
 }
 
 

@@ -1,17 +1,19 @@
 """Faults of files between two stages: missing, damaged, or something else.
 
 A reader cannot notice another file that is whole: with one digit, line or column of a table
-changed, or another network. DVC does (`dvc.changes`).
+changed, or another network. DVC does (`dvc.changes`); of the studies' tables, the sums do.
 """
 
 import csv
 import io
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 from faults import harness
 from pipeline import paths
+from pipeline.tables import studies
 
 Damage = Callable[[bytes], bytes]
 
@@ -53,9 +55,28 @@ OF_ANY_FILE: dict[str, Damage] = {
     "doubled": lambda content: content + content,
     "a bit flipped": lambda content: flip(content, len(content) // 2),
 }
+
+
+def without(member: int) -> Damage:
+    """Damage of an archive, as the same one without its n-th member."""
+
+    def changed(content: bytes) -> bytes:
+        file = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(content)) as whole, zipfile.ZipFile(file, "w") as less:
+            gone = whole.namelist()[member]
+            for name in whole.namelist():
+                if name != gone:
+                    less.writestr(name, whole.read(name))
+        return file.getvalue()
+
+    return changed
+
+
 OF_ARCHIVES = OF_ANY_FILE | {
     # In the name of the last member, as the directory at the end has it.
     "a bit of its directory flipped": lambda content: flip(content, -25),
+    "without its first member": without(0),
+    "without its last member": without(-1),
 }
 OF_TABLES = OF_ANY_FILE | {
     "a bit flipped": in_table(lambda lines: lines[-1].__setitem__(-1, "1o2")),
@@ -73,6 +94,8 @@ READ = {
     paths.meta_model("M1"): "compare_bayes",
     paths.PREDICTIONS: "draw",
     paths.COMPARISON: "scorecard",
+    # No stage makes it, so DVC does not notice that it is another one.
+    paths.NETWORKS: "scorecard",
 }
 
 
@@ -92,5 +115,7 @@ def inputs(scratch: Path) -> harness.Faults:
 
     for path, command in READ.items():
         kinds = OF_TABLES if path.suffix == ".csv" else OF_ARCHIVES
+        if path in studies.FILES:
+            kinds = kinds | {"another digit": in_table(lambda lines: lines[1].__setitem__(-1, "2"))}
         for name, damaged in {"missing": None, **kinds}.items():
             yield f"{path}, {name}", attempt, path, command, damaged

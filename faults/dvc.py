@@ -4,7 +4,6 @@ import contextlib
 import functools
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -133,7 +132,7 @@ def writers(scratch: Path) -> harness.Faults:
 def damaged_cache(scratch: Path) -> harness.Faults:
     """A file in DVC's cache is damaged, but still read-only, so that DVC trusts it."""
 
-    def attempt(damaged: damage.Damage) -> None:
+    def attempt(damaged: damage.Damage, checked_out: bool) -> None:
         place = harness.copy(finished_project(scratch))
         result, cache = place / paths.BINARISED, place / ".dvc/cache"
         whole = damage.spoil(result, None)
@@ -141,20 +140,27 @@ def damaged_cache(scratch: Path) -> harness.Faults:
         (cached,) = (path for path in files if path.read_bytes() == whole)
         damage.spoil(cached, damaged)
         cached.chmod(0o444)
-        dvc = start(place, "repro", "train_pixels")
-        said, _ = dvc.communicate()
-        if dvc.returncode:
-            line = f"error: {paths.BINARISED}: not a whole .npz file .*; delete it and .dvc/cache"
-            assert re.search(line, said), said
+        if checked_out:
+            end(start(place, "checkout", str(paths.BINARISED)))
+            assert result.read_bytes() != whole
+            said = end(start(place, "repro", "train_pixels"), fails=True)
+            line = (
+                f"error: {paths.BINARISED}: not a whole .npz file .*; delete it, and run `dvc (.*)`"
+            )
+            advice = re.search(line, said)
+            assert advice, said
             assert not (place / paths.PIXEL_HISTORY).exists()
             result.unlink()
-            shutil.rmtree(cache)
+            end(start(place, *advice[1].split(), "binarise"))
+        else:  # the stage runs, because its result is missing
             end(start(place, "repro", "binarise"))
-        # Otherwise DVC has noticed it by itself, and run the stage again.
-        assert result.read_bytes() == whole
+        # The stage has made the right file, and DVC has put no other one in its place.
+        assert result.read_bytes() == cached.read_bytes() == whole
 
     for name in ("empty", "truncated", "a bit flipped"):
-        yield name, attempt, damage.OF_ANY_FILE[name]
+        for checked_out in (False, True):
+            where = "checked out" if checked_out else "in the cache"
+            yield f"{name}, {where}", attempt, damage.OF_ANY_FILE[name], checked_out
 
 
 def changes(scratch: Path) -> harness.Faults:

@@ -8,9 +8,13 @@ import socket
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable
 from functools import partial
 from itertools import product
 from pathlib import Path
+
+import h5py
+import numpy as np
 
 from faults import damage, harness
 from pipeline import paths
@@ -46,6 +50,39 @@ def arrays(scratch: Path) -> harness.Faults:
         yield name, refuse, scratch, {"file.npy": content}, "file.npy", says
 
 
+def changed_member(good: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
+    """A .keras file with each member, by its name, changed."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(good)) as given, zipfile.ZipFile(file, "w") as changed:
+        for member in given.namelist():
+            changed.writestr(member, change(member, given.read(member)))
+    return file.getvalue()
+
+
+def replace(old: bytes, new: bytes, _: str, content: bytes) -> bytes:
+    """A member's content with something replaced."""
+    return content.replace(old, new)
+
+
+def with_nan(good: bytes) -> dict[str, bytes]:
+    """A network with NaN in each of its weights, which not every output shows."""
+
+    def spoil(weight: str, member: str, content: bytes) -> bytes:
+        if not member.endswith(".h5"):
+            return content
+        file = io.BytesIO(content)
+        with h5py.File(file, "r+") as weights:
+            weights[weight][..., 0] = np.nan
+        return file.getvalue()
+
+    names: list[str] = []
+    with h5py.File(zipfile.ZipFile(io.BytesIO(good)).open("model.weights.h5")) as weights:
+        weights.visititems(
+            lambda name, item: names.append(name) if hasattr(item, "dtype") else None
+        )
+    return {f"NaN in {name}": changed_member(good, partial(spoil, name)) for name in names}
+
+
 def networks(scratch: Path) -> harness.Faults:
     """A network is damaged, of another task, or carries code."""
     good = (harness.ROOT / paths.pixel_model("final")).read_bytes()
@@ -54,6 +91,7 @@ def networks(scratch: Path) -> harness.Faults:
     del kinds["doubled"]  # what comes before an archive is no part of it
     kinds["of the meta-task"] = (harness.ROOT / paths.meta_model("M1")).read_bytes()
     kinds["pickled"] = b"\x80\x04cos\nsystem\n(S'true'\ntR."
+    kinds |= with_nan(good)
     for name, old, new in (
         ("a Lambda layer", b'"ReLU"', b'"Lambda"'),
         ("a layer of TensorFlow's files", b'"ReLU"', b'"TFSMLayer"'),
@@ -62,14 +100,41 @@ def networks(scratch: Path) -> harness.Faults:
         ("code of the user's", b'"keras.layers"', b'"mine.layers"'),
         ("a module that is no text", b'"keras.layers"', b"[]"),
     ):
-        file, given = io.BytesIO(), zipfile.ZipFile(io.BytesIO(good))
-        with zipfile.ZipFile(file, "w") as changed:
-            for member in given.namelist():
-                changed.writestr(member, given.read(member).replace(old, new))
-        kinds[name] = file.getvalue()
+        kinds[name] = changed_member(good, partial(replace, old, new))
     for name, content in kinds.items():
         files = {"file.npy": wrong_arrays.npy(wrong_arrays.MASKED), "network.keras": content}
         yield name, refuse, scratch, files, "network.keras", ""
+
+
+def outputs(scratch: Path) -> harness.Faults:
+    """In-painting is to write over what it reads, to no file, or in another format."""
+    network = (harness.ROOT / paths.pixel_model("final")).read_bytes()
+    masked = wrong_arrays.npy(wrong_arrays.MASKED)
+
+    def attempt(out: str, figure: str, wrong: str) -> None:
+        folder = Path(tempfile.mkdtemp(dir=scratch))
+        contents = {"file.npy": masked, "network.keras": network, "picture.png": masked}
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        (folder / "link.npz").symlink_to("network.keras")
+        os.mkfifo(folder / "fifo.png")
+        read = "picture.png" if wrong == "picture.png" else "file.npy"
+        command = f"inpaint {read} --out {out} --figure {figure} --model network.keras"
+        assert wrong in harness.run(folder, command).error()
+        assert {name: (folder / name).read_bytes() for name in contents} == contents
+        assert {path.name for path in folder.iterdir()} == {*contents, "link.npz", "fifo.png"}
+        assert (folder / "fifo.png").is_fifo()
+
+    for name, arguments in {
+        "a link to the network": ("link.npz", "a.png", "link.npz"),
+        "the images": ("a.npz", "picture.png", "picture.png"),
+        "both the same": ("a.npz", "a.npz", "a.npz"),
+        "a pipe": ("a.npz", "fifo.png", "fifo.png"),
+        "a folder": ("a.npz", "../x.png", "../x.png"),
+        "an SVG file": ("a.npz", "a.svg", "a.svg"),
+    }.items():
+        (scratch / "x.png").mkdir(exist_ok=True)
+        yield name, attempt, *arguments
 
 
 def mnist_files(scratch: Path) -> harness.Faults:

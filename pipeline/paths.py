@@ -104,6 +104,7 @@ PROBES = Path("reports/meta/probes.csv")
 LENGTH = Path("reports/meta/length.csv")
 CELLS = Path("reports/meta/cells.csv")
 TRAINED_ALPHA = Path("reports/meta/trained_alpha.csv")
+STUDY_SUMS = Path("reports/meta/studies.sha256")
 
 # scorecard
 SCORECARD = Path("reports/scorecard.csv")

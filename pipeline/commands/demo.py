@@ -10,6 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from pipeline import paths
 from pipeline.params import loading
 from pipeline.runtime import versions
 from pipeline.tables import studies
@@ -17,7 +18,7 @@ from pipeline.tables import studies
 FOLDER = Path("demo")
 CHANGES = Path("demo.yaml")
 # The studies take too long for a demo, and do not depend on images: its report shows these.
-STUDIES = (*studies.FILES, *studies.OPTIONAL)
+STUDIES = (*studies.FILES, *studies.OPTIONAL, paths.STUDY_SUMS)
 # What the graph needs beside code and parameters.
 COPIED = (Path("dvc.yaml"), Path(".dvcignore"), Path(".dvc/config"), versions.PINNED, *STUDIES)
 

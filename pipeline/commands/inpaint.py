@@ -9,7 +9,9 @@ which masks. In Python it is `pipeline.pixels.inpainting.inpaint`.
 """
 
 import argparse
+import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from pipeline.runtime import process, transaction
 
 MOST_SAMPLES = 1000
 FINAL = paths.pixel_model("final")
+SUFFIXES = {"--out": ".npz", "--figure": ".png"}
 # Of these images, and of these completions of each, probabilities are printed.
 IMAGES, COMPLETIONS = 10, 3
 
@@ -62,8 +65,7 @@ def main(
         raise ValueError(f"--samples: got {samples}; allowed: 1 to {MOST_SAMPLES}")
     if seed < 0:
         raise ValueError(f"--seed: got {seed}; allowed: 0 or more")
-    if figure and figure.resolve() == out.resolve():
-        raise ValueError(f"--figure: got {figure}, the same as --out; give another")
+    require_outputs({"--out": out, "--figure": figure}, (file, model or FINAL, paths.BINARISED))
     masked, truth = read(file, grey)
     image = np.flatnonzero((masked == masks.MISSING).any(axis=1))
     for number in np.setdiff1d(np.arange(len(masked)), image):
@@ -93,8 +95,7 @@ def main(
             f"{len(truth)} images: fill right in {right} %, "
             f"-log p(truth | rest) {nats} nats per image"
         )
-    # In the format of .npz, whatever the file is called.
-    outputs = {out: formats.encode(Path("out.npz"), result)}
+    outputs = {out: formats.encode(out, result)}
     if figure:
         # Matplotlib takes half a second to import, and is not always needed.
         from pipeline.figures import inpainting as figures
@@ -113,6 +114,27 @@ def describe(log_p: np.ndarray, missing: np.ndarray) -> str:
     said = [f"{c:0{count}b}"[::-1] + f" with probability {np.exp(log_p[c]):.3f}" for c in best]
     places = " ".join(map(str, missing[:count]))
     return f"pixels {places} are {', '.join(said)}"
+
+
+def require_outputs(outputs: Mapping[str, Path | None], read: tuple[Path, ...]) -> None:
+    """Require each output to be of its format, and none to be another, or what is `read`.
+
+    Raises:
+        ValueError: if one is not; names its option.
+    """
+    taken = {path.resolve() for path in read}
+    for option, path in outputs.items():
+        if not path:
+            continue
+        if path.suffix != SUFFIXES[option]:
+            raise ValueError(
+                f"{option}: got {path}; allowed: a name that ends in {SUFFIXES[option]}"
+            )
+        if path.resolve() in taken:
+            raise ValueError(
+                f"{option}: got {path}, which this command uses otherwise; give another"
+            )
+        taken.add(path.resolve())
 
 
 def read_network(path: Path) -> Any:
@@ -157,23 +179,24 @@ def read(path: Path, grey: bool = False) -> tuple[np.ndarray, np.ndarray | None]
 
     Raises:
         ValueError: if the file is no such .npy file; says what it is and what is allowed.
+        OSError: if it cannot be read.
     """
     if path.suffix == ".png":
         array = read_picture(path)[None]
         print(own.sketch(array[0]))
         return own.check(array, str(path), complete=True)
     try:
-        with path.open("rb") as file:
-            array = np.lib.format.read_array(file, allow_pickle=False)
-            rest = file.read(1)
+        file = io.BytesIO(formats.read_bytes(path))
     except FileNotFoundError:
         raise ValueError(f"{path}: not found; give the path of a .npy file") from None
+    try:
+        array = np.lib.format.read_array(file, allow_pickle=False)
     except Exception as error:  # NumPy's error depends on where the damage is
         reason = process.first_line(error)
         raise ValueError(
             f"{path}: not a whole .npy file of numbers ({reason}); save it with numpy.save"
         ) from None
-    if rest:
+    if file.read(1):
         raise ValueError(f"{path}: more after the array; save one array with numpy.save")
     if grey:
         array = like_mnist(array, path)

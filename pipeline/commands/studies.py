@@ -17,7 +17,7 @@ from pipeline.params.sections import REFERENCE, Params
 from pipeline.probes import bounds, seeds, summaries, trainings
 from pipeline.probes.tables import stack
 from pipeline.runtime import transaction
-from pipeline.tables import settings
+from pipeline.tables import settings, studies
 
 # Of the trainings of the pixel network.
 FIRST_COLUMNS = ["training", "snapshot", "strategy", "horizon", "accuracy", "cross_entropy"]
@@ -28,8 +28,13 @@ PROBED = ("plain", "converged")
 
 def main() -> None:
     """The command."""
-    tables = collect(loading.load())
-    transaction.place({path: formats.encode(path, tables[path]) for path in tables})
+    transaction.place(contents(loading.load()))
+
+
+def contents(params: Params) -> dict[Path, bytes]:
+    """The files of `collect`, and of their sums."""
+    files = {path: formats.encode(path, table) for path, table in collect(params).items()}
+    return files | {paths.STUDY_SUMS: studies.sums(files)}
 
 
 def collect(params: Params) -> dict[Path, pd.DataFrame]:
@@ -38,23 +43,23 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
     Raises:
         ValueError: if a run is missing; names it.
     """
-    studies = params.studies
+    asked = params.studies
     recipes, networks, excess, regret, reactions, probes = [], {}, {}, {}, {}, {}
     for name, task in params.meta.models.items():
         limits = bounds.expected_scores(Source(task.alpha, task.reset_every))
         for recipe, optimiser in vars(params.meta.optimiser).items():
             curves, regrets = (
-                stack({n: _read(path(name, recipe, n)) for n in studies.repetitions}, "repetition")
+                stack({n: _read(path(name, recipe, n)) for n in asked.repetitions}, "repetition")
                 for path in (paths.study_curve, paths.study_regret)
             )
             key = name, recipe
             if recipe == "plain":  # the one of the main graph, and as long as the write-up's
-                made_with = task.reset_every, studies.sequences
+                made_with = task.reset_every, asked.sequences
                 networks[key] = seeds.networks(curves, regrets, *made_with)
             excess[key] = seeds.range_by_batch(curves)
             regret[key] = seeds.mean_regret(regrets)
             reactions[key] = seeds.after_symbol_1(regrets, task.reset_every)
-            kept = [n for n in studies.repetitions if paths.study_model(*key, n).exists()]
+            kept = [n for n in asked.repetitions if paths.study_model(*key, n).exists()]
             if kept and recipe in PROBED:
                 found = {n: _read(paths.study_probes(*key, n)) for n in kept}
                 probes[key] = seeds.over_networks(stack(found, "repetition"))
@@ -63,7 +68,7 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
                 | seeds.summary(curves)
                 | seeds.reaction(reactions[key])
                 # What the runs were made with, so that the report need not assume it.
-                | {"count": studies.sequences, "reset_every": task.reset_every}
+                | {"count": asked.sequences, "reset_every": task.reset_every}
                 | {f"alpha_{k}": alpha for k, alpha in enumerate(task.alpha, start=1)}
                 | {name: value for name, value in vars(optimiser).items() if name != "batches"}
                 | summaries.gain(limits)
@@ -75,10 +80,10 @@ def collect(params: Params) -> dict[Path, pd.DataFrame]:
             bounds.expected_scores(Source(alpha, reset_every)),
         )
         for (prior, alpha), reset_every in product(
-            studies.memory.priors.items(), studies.memory.reset_every
+            asked.memory.priors.items(), asked.memory.reset_every
         )
     ]
-    by_settings = {name: _trainings(name) for name in studies.pixels}
+    by_settings = {name: _trainings(name) for name in asked.pixels}
     judged = settings.judge(by_settings)
     return _optional(params) | {
         paths.TRAININGS: by_settings[REFERENCE],
@@ -108,14 +113,14 @@ def _trainings(name: str) -> pd.DataFrame:
 
 def _optional(params: Params) -> dict[Path, pd.DataFrame]:
     """The tables of studies that may be incomplete, of the runs that are there."""
-    models, studies = params.meta.models, params.studies
+    models, asked = params.meta.models, params.studies
     cells, recipes = ("gru", "lstm"), vars(params.meta.optimiser)
-    lengths = product(models, cells, studies.length.trained, studies.length.repetitions)
-    gru = product(models, recipes, studies.repetitions)
+    lengths = product(models, cells, asked.length.trained, asked.length.repetitions)
+    gru = product(models, recipes, asked.repetitions)
     by_cell = _existing({(*key[:2], "gru", key[2]): paths.study_curve(*key) for key in gru})
-    lstm = product(models, recipes, studies.repetitions)
+    lstm = product(models, recipes, asked.repetitions)
     by_cell |= _existing({(*key[:2], "lstm", key[2]): paths.study_lstm(*key) for key in lstm})
-    alphas = product(studies.alpha.trained_on, studies.alpha.repetitions)
+    alphas = product(asked.alpha.trained_on, asked.alpha.repetitions)
     found = {
         paths.LENGTH: (
             trainings.lengths,

@@ -7,8 +7,9 @@ columns decide which are text, so that a snapshot named 0 stays "0".
 import csv
 import io
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -20,11 +21,14 @@ from pipeline.runtime.process import first_line
 # Columns of text, in all tables and in one; every other column holds numbers.
 TEXT = (
     {"digit", "masks", "method", "predictor", "snapshot", "split", "strategy", "task"}
-    | {"model", "position", "prior", "recipe", "schedule", "sequences"}
+    | {"model", "position", "prior", "recipe", "schedule", "sequences", "settings"}
     | {"quantity", "unit", "verdict", "verdict_first", "written", "block", "baseline", "failure"}
     | {"settings", "at", "shown", "cell", "claim", "found"}
 )
 TEXT_OF = {paths.CLAIMS: {"published"}}
+
+# What Markdown and formulae could take for a link, a picture or a command.
+MARKUP = re.compile(r"[\\$`<>{}\[\]]")
 
 # Columns that may have empty cells, besides standard errors (`*_se`): one value has none.
 EMPTY: dict[Path, tuple[str, ...]] = {
@@ -77,8 +81,8 @@ EMPTY: dict[Path, tuple[str, ...]] = {
     paths.CELLS: ("ratio_low", "ratio_high"),
 }
 
-# DVC would put a damaged file of its cache back in the place of a new one.
-REGENERATE = "delete it and .dvc/cache, and run `dvc repro` to regenerate it"
+# DVC's cache may be damaged, too. A stage that runs puts that right, but DVC would not run it.
+REGENERATE = "delete it, and run `dvc repro --no-run-cache` to regenerate it"
 
 
 def encode(path: Path, content: Any) -> bytes:
@@ -161,16 +165,24 @@ def _text(path: Path) -> set[str]:
 
 
 def _check_table(path: Path, table: pd.DataFrame) -> None:
-    """Check the types of all columns, and that only those of EMPTY have empty cells."""
+    """Check types, that only columns of EMPTY have empty cells, and errors and intervals.
+
+    No standard error is below zero, and the lower end of no interval above the upper one.
+    """
     if table.empty:
         raise ValueError(f"{path}: got no row; expected at least one")
     for column, values in table.items():
         if column in _text(path):
-            wrong = ~values.map(lambda value: isinstance(value, str)).to_numpy(bool)
+            wrong = ~values.map(_is_plain).to_numpy(bool)
         elif values.dtype.kind in "iuf":
             may_be_empty = column in EMPTY.get(path, ()) or str(column).endswith("_se")
             numbers = values.to_numpy(float)
             wrong = np.isinf(numbers) | (np.isnan(numbers) & (not may_be_empty))
+            if str(column).endswith("_se"):
+                wrong |= numbers < 0
+            end = re.sub("low$", "high", str(column))
+            if end != column and end in table:
+                wrong |= numbers > table[end].to_numpy()
         else:
             raise ValueError(f"{path}: {column}: got {values.dtype}; expected numbers")
         if wrong.any():
@@ -178,11 +190,28 @@ def _check_table(path: Path, table: pd.DataFrame) -> None:
             raise ValueError(f"{path}: row {row + 1}, {column}: got {values.iloc[row]!r}")
 
 
-def read_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
+def _is_plain(value: Any) -> bool:
+    """Whether a cell is text that the report shows as it is."""
+    return isinstance(value, str) and not MARKUP.search(value)
+
+
+class Arrays(dict[str, np.ndarray]):
+    """The arrays of a file, by name; one that it does not have is an error of that file."""
+
+    def __init__(self, path: Path, arrays: dict[str, np.ndarray]):
+        super().__init__(arrays)
+        self.path = path
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise ValueError(f"{self.path}: not a whole .npz file (no array {name}); {REGENERATE}")
+
+
+def read_arrays(path: Path, *names: str) -> Arrays:
     """Named arrays from .npz: those asked for, or all.
 
     Raises:
-        ValueError: if the file is damaged or something else, or an array is missing.
+        ValueError: if the file is damaged or something else, an array is missing, or `encode`
+            would refuse it.
         OSError: if it cannot be read.
     """
     content = read_bytes(path)
@@ -192,10 +221,13 @@ def read_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             if len(set(archive.files)) != int.from_bytes(content[-12:-10], "little"):
                 raise ValueError("its list of arrays is damaged")
-            return {name: archive[name] for name in names or archive.files}
+            arrays = {name: archive[name] for name in names or archive.files}
+        for array in arrays.values():
+            checks.require_finite(path, array, log_scale=True)
     except Exception as error:  # whatever NumPy and zipfile raise for other files
-        reason = first_line(error)
+        reason = first_line(error).removeprefix(f"{path}: ")
         raise ValueError(f"{path}: not a whole .npz file ({reason}); {REGENERATE}") from None
+    return Arrays(path, arrays)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -15,6 +15,9 @@ from pipeline.files import formats
 from pipeline.runtime import checks
 from pipeline.runtime.process import first_line
 
+# What Keras writes into every file.
+MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
+
 
 def encode(path: Path, model: Any) -> bytes:
     """The .keras file of a Keras model; its bytes depend on nothing but the model.
@@ -59,6 +62,9 @@ def read(path: Path) -> Any:
     content = formats.read_bytes(path)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            # A damaged directory can hide a member.
+            if missing := MEMBERS.difference(archive.namelist()):
+                raise ValueError(f"it has no {min(missing)}")
             # Keras would use damaged weights: after a wrong sum it reads without sums.
             if damaged := archive.testzip():
                 raise ValueError(f"{damaged} is damaged")
@@ -66,9 +72,13 @@ def read(path: Path) -> Any:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
         if (len(model.inputs), len(model.outputs)) != (1, 1):
             raise ValueError("it must have exactly one input and one output")
+        # Not every one shows: ReLU makes zero of NaN.
+        for values in model.get_weights():
+            checks.require_finite(path, values)
     except Exception as error:  # whatever Keras and HDF5 raise for other files
+        reason = first_line(error).removeprefix(f"{path}: ")
         raise ValueError(
-            f"{path}: not a Keras model that can be used ({first_line(error):.100}); give "
+            f"{path}: not a Keras model that can be used ({reason:.100}); give "
             f"a .keras file of Keras' own layers, such as {paths.pixel_model('final')}"
         ) from None
     return model

@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
+from pipeline.params import limits
 from pipeline.params.sections import Params
 
 FILE = Path("params.yaml")
@@ -18,6 +19,8 @@ FILE = Path("params.yaml")
 # Fifty times what the file has. Aliases of aliases (*name) grow exponentially, and an alias
 # inside of itself has no end.
 MOST_VALUES = 10_000
+# Ten times as many brackets, one in the other, as the file could have.
+DEEPEST = 100
 
 
 def load(path: Path = FILE) -> Params:
@@ -30,7 +33,10 @@ def load(path: Path = FILE) -> Params:
     try:
         # DVC reads the file with the same library and dialect, so both get the same
         # numbers. The library refuses duplicate keys.
-        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if _depth(text) > DEEPEST:  # it would search for seconds
+            raise ValueError(f"more than {DEEPEST} brackets are open")
+        raw = YAML(typ="safe", pure=True).load(text)
     except FileNotFoundError:
         problem = "not found; run from the top folder of the project"
     except UnicodeDecodeError as error:
@@ -48,6 +54,12 @@ def load(path: Path = FILE) -> Params:
     raise ValueError(f"{path}: {problem}")
 
 
+def _depth(text: str) -> int:
+    """How many brackets are open at once."""
+    change = {"[": 1, "{": 1, "]": -1, "}": -1}
+    return max(accumulate(change.get(character, 0) for character in text), default=0)
+
+
 def check(raw: Any, path: Path = FILE) -> Params:
     """Check parameters as YAML gave them; `path` is named in the messages.
 
@@ -58,7 +70,7 @@ def check(raw: Any, path: Path = FILE) -> Params:
     if not problems:
         try:
             # As JSON, whose strict rules accept a list for a tuple, but not text for a number.
-            return Params.model_validate_json(json.dumps(raw, default=str))
+            params = Params.model_validate_json(json.dumps(raw, default=str))
         except ValidationError as error:
             items = error.errors()
             # pydantic also calls a list too short if its entries are wrong.
@@ -66,6 +78,10 @@ def check(raw: Any, path: Path = FILE) -> Params:
             for item in items:
                 if item["type"] != "too_short" or item["loc"] not in wrong:
                     problems += _describe(item)
+        else:
+            problems += limits.problems(params)
+            if not problems:
+                return params
     raise ValueError("\n".join(f"{path}: {line}" for line in problems))
 
 

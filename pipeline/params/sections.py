@@ -144,7 +144,8 @@ class MetaTraining(Section):
     cell: Cell
     units: Recurrent
     dense: Dense
-    steps: Steps
+    # With fewer there is a single symbol, and nothing in which hidden states could differ.
+    steps: Annotated[int, Field(ge=4, le=10_000)]
     batch_size: Count
     evaluate_every: Count
     train_sequences: Sequences

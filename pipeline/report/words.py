@@ -1,6 +1,7 @@
 """The words of the report: Jinja2 templates, and the formats of what they print."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ DISPLAY = {
 # No network has more layers.
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
+NEGATIVE_ZERO = re.compile(r"(?<![\w.])-(0\.0+)(?![\d.e])")
+
 
 def render(template: str, **context: Any) -> str:
     """A template filled in.
@@ -45,7 +48,8 @@ def render(template: str, **context: Any) -> str:
     environment.filters |= {function.__name__: function for function in filters}
     environment.globals |= {"group": group, "record": record, "records": records}
     environment.globals |= {"facts": facts, "figure": figure, "published": published}
-    return environment.get_template(template).render(context)
+    # A small number below zero may round to it.
+    return NEGATIVE_ZERO.sub(r"\1", environment.get_template(template).render(context))
 
 
 def figure(name: str, alt: str, caption: str, *data: str) -> str:

@@ -8,7 +8,6 @@ same training again, or a longer one, begins there.
 import hashlib
 import io
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -47,9 +46,7 @@ class Checkpoint:
     def __init__(self, label: str, unit: str, *determinants: Any):
         self._path = path(label)
         self._unit = unit
-        # Other settings of oneDNN change the last bits.
-        onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
-        self._key = _key((FORMAT, label, unit, machine(), onednn, *determinants))
+        self._key = _key((FORMAT, label, unit, machine(), *determinants))
 
     def load(self, usable: Callable[[Progress], bool] = lambda _: True) -> Progress | None:
         """The progress that came furthest of those that are usable; damaged files are deleted."""

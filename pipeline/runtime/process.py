@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,18 @@ from zc.lockfile import LockError, LockFile
 INTERRUPTED = "error: interrupted; run the same command again"
 
 
+# How the names of variables begin that change the bytes which packages compute, or the
+# package that computes: Keras, TensorFlow, XLA, oneDNN under both names, NumPy and its BLAS.
+DECIDES = ("KERAS_", "TF_", "XLA_", "ONEDNN_", "DNNL_", "NPY_", "OPENBLAS_CORETYPE")
+# Of the user's own files with such settings, keras.json in the first and the second itself,
+# packages find none here. In TensorFlow's notes on the processor a stage's lines would be lost.
+FIXED = {"KERAS_HOME": os.devnull, "MATPLOTLIBRC": os.devnull, "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
 def prepare() -> None:
-    """Prepare a process that computes; call before TensorFlow is imported."""
+    """Prepare a process that computes; call before any package that computes is imported."""
+    open_streams()
+    ignore_settings()
     # The bars of training would hide what a stage says of its progress.
     os.environ.setdefault("TQDM_DISABLE", "1")
     # It warns about batches of several sizes, each of which it compiles once.
@@ -49,6 +60,29 @@ def quietly() -> Iterator[None]:
         finally:
             os.dup2(shown, 2)
             os.close(shown)
+
+
+def ignore_settings() -> None:
+    """Take from this process what settings of the user's would change in its results.
+
+    Packages read them when they are first imported. `figures.style` does the same for a
+    matplotlibrc in the current folder.
+    """
+    if any(option.startswith("error") for option in sys.warnoptions):
+        warnings.simplefilter("default")  # packages warn when they are imported
+    for name in [name for name in os.environ if name.startswith(DECIDES)]:
+        del os.environ[name]
+    os.environ |= FIXED
+
+
+def open_streams() -> None:
+    """Replace closed standard streams, so that no file gets their numbers and what they say."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
 
 
 def keys_from_dvc(count: int) -> list[str]:

@@ -23,7 +23,7 @@ from typing import Any
 
 from pipeline import paths
 from pipeline.params.sections import NAME, Params
-from pipeline.runtime import checkpoints, process, terminal, transaction
+from pipeline.runtime import cache, checkpoints, process, terminal, transaction
 
 # Gives the bytes of a content by the path of its file.
 Encode = Callable[[Path, Any], bytes]
@@ -73,7 +73,9 @@ def run(
             outputs = stage.run(*values, **keys)
         finally:
             terminal.clear()
-        transaction.place({path: encode(path, outputs[path]) for path in outputs})
+        contents = {path: encode(path, outputs[path]) for path in outputs}
+        transaction.place(contents)
+        cache.drop_damaged(contents.values())
         checkpoints.keep(own)
     seconds = f"{time.monotonic() - begun:.0f}"
     with suppress(OSError):  # the command `check` does without

@@ -1,6 +1,7 @@
 """Files that are complete or absent: all outputs of a stage take their places together."""
 
 import os
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,9 +23,11 @@ def place(contents: Mapping[Path, bytes]) -> None:
     waiting: dict[Path, Path] = {}
     try:
         for path, content in contents.items():
-            if path.is_dir():
-                raise OSError(f"{path}: is a folder; give the name of a file")
-            waiting[path] = path.with_name(f"{UNFINISHED}{path.name}")
+            if path.exists() and not path.is_file():
+                kind = "a folder" if path.is_dir() else "a device, or no file that keeps content"
+                raise OSError(f"{path}: is {kind}; give the name of a file")
+            # Nobody can have put a link there, nor does another process write there, too.
+            waiting[path] = path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
             _write(path, waiting[path], content)
         for path, unfinished in waiting.items():
             os.replace(unfinished, path)
@@ -37,7 +40,7 @@ def place(contents: Mapping[Path, bytes]) -> None:
 def _write(path: Path, unfinished: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
+        with unfinished.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -38,6 +38,7 @@ def run(seed: int, data: sections.Data) -> dict[Path, Any]:
         for digit, members in groups.items():
             row = {"split": split, "digit": digit, "images": members.sum()}
             ink.append(row | scores.estimates({"ink": pixels[members].mean(axis=1)}))
+    _require_both(data, binary["test"])
     first = np.unique(grey.test_labels, return_index=True)[1]
     labels_of = {"train_labels": grey.train_labels, "test_labels": grey.test_labels}
     examples = {"grey": grey.test[first], "binary": binary["test"][first], "image": first}
@@ -46,3 +47,18 @@ def run(seed: int, data: sections.Data) -> dict[Path, Any]:
         paths.INK: pd.DataFrame(ink),
         paths.EXAMPLES: examples,
     }
+
+
+def _require_both(data: sections.Data, test: np.ndarray) -> None:
+    """Require ink and paper in each test image: masks are drawn where they meet, too.
+
+    Raises:
+        ValueError: if an image has one of them only.
+    """
+    blank = test.min(axis=1) == test.max(axis=1)
+    if blank.any():
+        raise ValueError(
+            f"params.yaml: data.threshold: got {data.threshold}, under which {blank.sum()} test "
+            f"images have ink or paper only, the first is image {blank.argmax()}; allowed: a "
+            "threshold with both in each"
+        )

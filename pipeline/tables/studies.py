@@ -1,6 +1,8 @@
 """The tables of `make studies`."""
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,7 +41,7 @@ def read(models: Mapping[str, MetaModel]) -> dict[str, pd.DataFrame]:
         return {path.stem: _absent(path.stem) for path in (*FILES, *OPTIONAL)}
     tables = {path.stem: _absent(path.stem) for path in OPTIONAL}
     there = [*FILES, *(path for path in OPTIONAL if path.exists())]
-    tables |= {path.stem: formats.read_table(path) for path in there}
+    tables |= {path.stem: _read(path) for path in there}
     known = covered(tables["recipes"], models)
     by_model = ["recipes", "networks", "excess", "regret", "reactions", "probes"]
     for name in (*by_model, *(path.stem for path in OPTIONAL)):
@@ -50,8 +52,32 @@ def read(models: Mapping[str, MetaModel]) -> dict[str, pd.DataFrame]:
 def read_pixels(source: str) -> dict[str, pd.DataFrame]:
     """What the pixel network's trainings show; no row if the images are not theirs."""
     if source == "mnist" and paths.TRAININGS.exists():
-        return {path.stem: formats.read_table(path) for path in OF_PIXELS}
+        return {path.stem: _read(path) for path in OF_PIXELS}
     return {path.stem: _absent(path.stem) for path in OF_PIXELS}
+
+
+def sums(files: Mapping[Path, bytes]) -> bytes:
+    """What `sha256sum` prints of the tables, to be written beside them."""
+    return "".join(f"{_sum(content)}  {path}\n" for path, content in files.items()).encode()
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """A table, if it is the one that was written: no stage makes it, so DVC cannot know.
+
+    Raises:
+        ValueError: if it is another one.
+    """
+    known = formats.read_bytes(paths.STUDY_SUMS).decode(errors="replace").splitlines()
+    if f"{_sum(formats.read_bytes(path))}  {path}" not in known:
+        raise ValueError(
+            f"{path}: not the table that {paths.STUDY_SUMS} has the sum of; bring both back with "
+            "`git checkout`, or make them with `python -m pipeline studies`"
+        )
+    return formats.read_table(path)
 
 
 def _absent(name: str) -> pd.DataFrame:

@@ -38,16 +38,31 @@ def test_every_format_and_type_is_read_alike(tmp_path, dtype, shape):
     assert_array_equal(truth, TRUTH if has_truth else None)
 
 
-@pytest.mark.parametrize("name", [*wrong_arrays.CASES, "a folder"])
+@pytest.mark.parametrize("name", wrong_arrays.CASES)
 def test_a_bad_file_is_one_line_that_names_it(tmp_path, name):
-    content, message = wrong_arrays.CASES.get(name, (None, wrong_arrays.NOT_NPY))
+    content, message = wrong_arrays.CASES[name]
     path = tmp_path / "file.npy"
-    if name == "a folder":
-        path.mkdir()
-    elif content is not None:
+    if content is not None:
         path.write_bytes(content)
     with pytest.raises(ValueError, match=rf"^{path}: .*{re.escape(message)}.*$(?!\n)"):
         inpaint.read(path)
+
+
+def test_a_file_that_cannot_be_read_is_called_so(tmp_path):
+    with pytest.raises(OSError, match=rf"^{tmp_path}: cannot be read: is a directory$"):
+        inpaint.read(tmp_path)
+
+
+@pytest.mark.parametrize("taken", ["file.png", "model.npz", "link.npz", "figure.png"])
+def test_no_output_replaces_what_the_call_reads_or_writes(folder, taken):
+    """A link to it counts as the file itself."""
+    Path("link.npz").symlink_to("file.png")
+    option = "--figure" if taken.endswith("png") else "--out"
+    outputs = {"--out": Path("figure.npz"), "--figure": Path("figure.png")}
+    inpaint.require_outputs(outputs, (Path("file.png"), Path("model.npz")))
+    read = Path("file.png"), Path("model.npz"), Path("figure.png")
+    with pytest.raises(ValueError, match=f"^{option}: got {taken}, which this command uses"):
+        inpaint.require_outputs(outputs | {option: Path(taken)}, read)
 
 
 @pytest.fixture
@@ -140,7 +155,9 @@ def test_a_table_of_the_training_images(command, method):
         (MASKED, "--samples 0", "--samples: got 0"),
         (MASKED, "--samples 1001", "--samples: got 1001; allowed: 1 to 1000"),
         (MASKED, "--seed -1", "--seed"),
-        (MASKED, "--figure ./out.npz", "--figure: got out.npz, the same as --out"),
+        (MASKED, "--out ./figure.png", "--out: got figure.png; allowed: a name that ends in .npz"),
+        (MASKED, "--figure out.svg", "--figure: got out.svg; allowed: a name that ends in .png"),
+        (MASKED, "--figure a.jpg", "--figure: got a.jpg; allowed: a name that ends in .png"),
         (MASKED, "--model .", "."),
         (MASKED, "--model nowhere.keras", "nowhere.keras: not found; give a .keras file like"),
         (MASKED, "--model file.npy", "file.npy"),

@@ -11,7 +11,7 @@ from pipeline.commands import studies
 from pipeline.files import formats
 from pipeline.params import loading, sections
 from pipeline.runtime import transaction
-from pipeline.tables.studies import FILES
+from pipeline.tables import studies as tables
 from tests import tiny
 
 KEYS = list(product(("M1", "M3"), tiny.RECIPES))
@@ -56,7 +56,9 @@ def params(folder) -> sections.Params:
 
 def test_the_tables_are_of_all_runs(params):
     studies.main()
-    recipes, networks, excess, regret, reactions, probes, memory = map(formats.read_table, FILES)
+    recipes, networks, excess, regret, reactions, probes, memory = map(
+        formats.read_table, tables.FILES
+    )
     assert list(zip(recipes.model, recipes.recipe)) == KEYS
     # Means over two repetitions.
     assert_allclose(recipes.excess, np.arange(1.5, 13, 2))

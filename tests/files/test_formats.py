@@ -74,8 +74,16 @@ def test_bytes_of_a_content(path, content, expected):
         (CSV, pd.DataFrame({"model": [1]}), "a.csv: row 1, model: got np.int64(1)"),
         (CSV, pd.DataFrame({"model": ["M1", None]}), "a.csv: row 2, model: got nan"),
         (CSV, NATS, "a.csv: row 2, nats: got"),
+        (CSV, pd.DataFrame({"model": [r"$\href{javascript:x}{M1}$"]}), "a.csv: row 1, model: got"),
+        (CSV, pd.DataFrame({"model": ["![](https://x.org/a.png)"]}), "a.csv: row 1, model: got"),
         (CSV, pd.DataFrame({"a_se": [1, np.inf]}), "a.csv: row 2, a_se: got"),
         (CSV, pd.DataFrame({"a": [1, -np.inf]}), "a.csv: row 2, a: got"),
+        (CSV, pd.DataFrame({"a_se": [1, -0.1]}), "a.csv: row 2, a_se: got"),
+        (
+            CSV,
+            pd.DataFrame({"a_low": [1, 90.001], "a_high": [2, 0.001]}),
+            "a.csv: row 2, a_low: got",
+        ),
         (NPY, np.array([0, -np.inf, np.nan]), "a.npy: got a value that is not a number"),
         (NPZ, {"b": np.zeros(1), "a": np.array([np.inf])}, "a.npz: got a value that is not a n"),
         (JSON, {"a": float("nan")}, "Out of range float values are not JSON compliant"),
@@ -101,7 +109,7 @@ def test_a_damaged_table_is_refused(content):
     CSV.write_bytes(WHOLE)
     assert formats.read_table(CSV).shape == (2, 3)
     CSV.write_bytes(content)
-    with pytest.raises(ValueError, match=r"^a\.csv: not a whole table \(.*; delete it and"):
+    with pytest.raises(ValueError, match=r"^a\.csv: not a whole table \(.*; delete it, and"):
         formats.read_table(CSV)
 
 
@@ -158,6 +166,16 @@ def test_files_that_are_not_arrays_are_refused():
     NPZ.write_bytes(content)
     with pytest.raises(ValueError, match=r"^a\.npz: not a whole \.npz file \(.*b\b.* archive"):
         formats.read_arrays(NPZ, "a", "b")
+    with pytest.raises(ValueError, match=r"^a\.npz: not a whole \.npz file \(no array b\); delete"):
+        formats.read_arrays(NPZ)["b"]
+
+
+def test_arrays_that_would_not_be_written_are_not_read():
+    np.savez(NPZ, a=np.array([-np.inf]))
+    assert formats.read_arrays(NPZ)["a"] == -np.inf  # the log of zero
+    np.savez(NPZ, a=np.array([np.nan]))
+    with pytest.raises(ValueError, match=r"^a\.npz: not a whole \.npz file \(got a value that is"):
+        formats.read_arrays(NPZ)
 
 
 def test_files_that_cannot_be_read_are_named():

@@ -94,10 +94,25 @@ def test_a_model_that_is_damaged_or_asks_for_code_is_refused(make_network):
             models.read(PATH)
 
 
-def test_a_model_has_finite_weights(make_network):
-    model = make_network("gru")
+@pytest.mark.parametrize("member", models.MEMBERS)
+def test_a_model_without_one_of_its_members_is_refused(make_network, member):
+    encoded = models.encode(PATH, make_network("gru"))
+    # Its name in the directory; the sums are of the contents alone.
+    head, _, tail = encoded.rpartition(member.encode())
+    PATH.write_bytes(head + member.encode().swapcase() + tail)
+    with pytest.raises(ValueError, match=rf"^model\.keras: not a .* \(it has no {member}\); g"):
+        models.read(PATH)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_model_has_finite_weights(make_network, value):
+    """Also where it does not show: a bias of NaN before a ReLU makes a zero."""
+    model = make_network("stack")
     weights = model.get_weights()
-    weights[0][0, 0] = np.inf
+    weights[-3][0] = value
     model.set_weights(weights)
     with pytest.raises(ValueError, match="not a number"):
         models.encode(PATH, model)
+    model.save(PATH)
+    with pytest.raises(ValueError, match=r"^model\.keras: not a .* \(got a value that is not a n"):
+        models.read(PATH)

@@ -2,12 +2,18 @@
 
 import copy
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 from pipeline.commands import demo
-from pipeline.params import loading
+from pipeline.core import fused, prediction
+from pipeline.meta import source
+from pipeline.params import limits, loading
+from pipeline.probes import knowledge
+from tests.conftest import KINDS
 from tests.params import wrong_values
 from tests.params.wrong_values import COMMITTED, FIELDS, PLACES, RAW, SECTIONS, Case
 
@@ -86,7 +92,11 @@ def test_the_demo_changes_are_valid_and_only_change_what_is_there():
         ("inpainting.few", 10_000),
         ("data.threshold", 0),
         ("meta.models.M1.reset_every", 2),
-        ("meta.training.train_sequences", 256_000),
+        ("meta.models.M1.reset_every", 120),
+        ("meta.training.steps", 4),
+        ("meta.probes.grid", 100),
+        ("rollout.samples", 30),
+        ("threads", 32),
         # 10,000 sequences for the training curve are 39.06 mini-batches of 256.
         ("meta.optimiser.plain.batches", 40),
         ("meta.optimiser.tuned.batches", 1),
@@ -135,3 +145,22 @@ def test_yaml_is_read_as_version_1_2(tmp_path, old, new):
 def test_an_entry_that_is_not_there_is_reported_with_those_that_are(path, message):
     with pytest.raises(ValueError, match=rf"^params\.yaml: {message}"):
         PARAMS.at(path)
+
+
+def test_what_can_be_enumerated_is_what_the_stages_enumerate():
+    """The checker imports no stage's code: so it has these numbers a second time."""
+    assert limits.MOST_COUNT_VECTORS == source.MOST_COUNT_VECTORS
+    assert limits.MOST_HISTORIES == knowledge.MOST_HISTORIES
+    assert limits.BLOCK == fused.BLOCK * prediction.ROWS
+    assert limits.FORWARD == prediction.ELEMENTS
+    for total, symbols in ((0, 2), (5, 2), (4, 3), (3, 16)):
+        assert limits.count_vectors(total, symbols) == len(source.count_vectors(total, symbols))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_number_of_weights_is_no_underestimate(make_network, kind):
+    """It takes an LSTM's four gates for a GRU, too."""
+    weights = sum(weight.size for weight in make_network(kind).get_weights())
+    network: Any = SimpleNamespace(units=KINDS[kind]["units"], dense=KINDS[kind]["dense"])
+    estimate = limits._weights(network, KINDS[kind]["channels"], 0) / 40
+    assert weights <= estimate <= 2 * weights

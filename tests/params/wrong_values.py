@@ -44,7 +44,7 @@ def attempt(case: Case) -> list[str]:
 
 def cases() -> Iterator[Case]:
     """All cases."""
-    return itertools.chain(wrong_values(), wrong_keys(), broken_rules(), wrong_files())
+    return itertools.chain(wrong_values(), wrong_keys(), broken_rules(), too_much(), wrong_files())
 
 
 def walk(value: Any, above: str = "") -> Iterator[tuple[str, Any]]:
@@ -166,6 +166,7 @@ def broken_rules() -> Iterator[Case]:
         ("meta.models.M1.reset_every", 1, "got 1; allowed: greater than or equal to 2"),
         ("meta.optimiser.tuned.schedule", "linear", "got 'linear'; allowed: 'constant' or"),
         ("meta.optimiser.converged.peak_rate", 1.01, "got 1.01; allowed: less than or"),
+        ("meta.training.steps", 3, "got 3; allowed: greater than or equal to 4"),
         ("meta.probes.orders", 1, "got 1; allowed: greater than or equal to 2"),
         ("meta.comparison.fixed", [0.5, 0.4, 0.0], "got the sum 0.9; allowed: the sum 1"),
         ("meta.comparison.fixed", [1, 0], "got 2 entries; allowed: 3, as in meta.models.M"),
@@ -203,6 +204,41 @@ def broken_rules() -> Iterator[Case]:
         yield Case(f"{place}: {value}", replaced(place, value), f"{elsewhere}: {GOT}")
 
 
+# More than can be enumerated, or held in 8 GB: changes of params.yaml, and the place that is named.
+WIDE = {"meta.comparison.fixed": [1.0, *[0.0] * 4], "meta.probes.grid": 2} | {
+    f"meta.models.M{n}.alpha": [1.0] * 5 for n in range(1, 5)
+}
+TOO_MUCH: list[tuple[dict[str, Any], str]] = [
+    ({"meta.models.M1.reset_every": 10_000}, "meta.models.M1(.reset_every)?"),
+    ({"meta.models.M1.reset_every": 500}, "meta.models.M1(.reset_every)?"),
+    ({"meta.models.M1.reset_every": 200}, "meta.models.M1"),
+    (WIDE | {"meta.models.M3.reset_every": 60}, "meta.models.M3(.reset_every)?"),
+    (WIDE | {"meta.probes.grid": 100}, "meta.probes.grid"),
+    ({"meta.probes.pasts": 10_000}, "meta.models.M[24]"),
+    ({"meta.probes.sequences": 1_000_000}, "meta.probes"),
+    ({"meta.comparison.sequences": 1_000_000}, "meta.comparison"),
+    ({"meta.training.test_sequences": 1_000_000}, "meta.training"),
+    ({"meta.training.units": [4096]}, "(meta|studies).*"),
+    ({"pixels.batch_size": 60_000}, "pixels"),
+    ({"pixels.units": [4096]}, "pixels"),
+    ({"pixels.cell": "lstm", "pixels.units": [512]}, "pixels"),
+    ({"threads": 256}, "(pixels|meta|studies).*"),
+    ({"rollout.samples": 1000}, "rollout"),
+    ({"inpainting.continuations": 1000}, "inpainting"),
+    ({"studies.sequences": 1_000_000}, "studies(.memory)?"),
+    ({"studies.memory.units": [4096]}, "studies.memory"),
+]
+
+
+def too_much() -> Iterator[Case]:
+    """Values of the right kind that are too large together."""
+    for changes, place in TOO_MUCH:
+        raw = RAW
+        for one, value in changes.items():
+            raw = replaced(one, value, raw)
+        yield Case(f"too much: {changes}", raw, f"({place}): {GOT}")
+
+
 def wrong_files() -> Iterator[Case]:
     """Files that are not YAML, not text, or hold something else."""
     text = COMMITTED.read_text()
@@ -230,7 +266,9 @@ def wrong_files() -> Iterator[Case]:
         ("an alias to its mapping", b"seed: &a {b: *a}\n", "more than 10000 values; .*"),
         ("an alias to the file", b"&a\nseed: *a\n", "more than 10000 values; .*"),
         ("aliases of aliases", f"a0: &a0 [1]\n{aliases}".encode(), "more than 10000 .*"),
-        ("a thousand brackets", seed("[" * 1000 + "]" * 1000), f"RecursionError: {yaml}"),
+        ("3,000 brackets", seed("[" * 3000 + "]" * 3000), f"ValueError: more than 100 br{yaml}"),
+        ("3,000 mappings", seed("{a: " * 3000), f"ValueError: more than 100 brackets{yaml}"),
+        ("3,000 lists", seed("\n" + "- " * 3000), f"RecursionError: {yaml}"),
         ("eighty brackets", seed("[" * 80 + "]" * 80), f"seed: {GOT}"),
         ("a tag that does not fit", seed("!!bool maybe"), f"KeyError: {yaml}"),
         ("an empty number", seed('!!int ""'), f"IndexError: {yaml}"),

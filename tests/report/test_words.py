@@ -77,3 +77,15 @@ def test_versus_names_the_certain_difference(other, expected):
 def test_a_name_that_is_not_given_is_an_error():
     with pytest.raises(jinja2.UndefinedError, match="params"):
         words.render("inpainting.md.jinja")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("(-0.0000 to +0.0010)", "(0.0000 to +0.0010)"),
+        ("-0.0 and -0.0001", "0.0 and -0.0001"),
+        ("M1-0.0, -0.00.1, -0.0e1", "M1-0.0, -0.00.1, -0.0e1"),
+    ],
+)
+def test_no_zero_has_a_minus(text, expected):
+    assert words.NEGATIVE_ZERO.sub(r"\1", text) == expected

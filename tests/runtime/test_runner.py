@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from hashlib import md5
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from pipeline.files import formats
 from pipeline.params import loading
-from pipeline.runtime import checkpoints, process, runner
+from pipeline.runtime import cache, checkpoints, process, runner, transaction
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -49,6 +50,17 @@ def test_a_stage_gets_what_it_reads_and_its_keys(capsys):
     assert Path("new/out.md").read_text() == "text"
     assert not checkpoint.exists()
     assert capsys.readouterr().out == "some-M3-tuned-7: 0 s\n"
+
+
+def test_what_dvc_keeps_of_an_output_is_deleted_if_it_is_damaged(capsys):
+    good = md5(b"good").hexdigest()
+    kept = cache.KEPT / good[:2] / good[2:]
+    for content, stays in ((b"good", True), (b"goof", False)):
+        transaction.place({kept: content})
+        kept.chmod(0o444)
+        run(stage(lambda: {Path("a.md"): "good", Path("b.md"): "another"}))
+        assert kept.exists() == stays
+    assert capsys.readouterr().err == f"warning: {kept}: was damaged, and is deleted\n"
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), object()])

@@ -1,6 +1,8 @@
 """All files of a transaction are new or old together; faults/ has kills and full disks."""
 
 import os
+import secrets
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -52,8 +54,26 @@ def test_a_file_that_reads_back_as_something_else_is_refused(monkeypatch):
     assert everything() == OLD
 
 
-@pytest.mark.parametrize("path", [B.parent, Path()])
-def test_a_folder_is_no_file(path):
-    with pytest.raises(OSError, match="is a folder; give the name of a file"):
+@pytest.mark.parametrize("path", [B.parent, Path(), Path("fifo"), Path("/dev/null")])
+def test_a_folder_or_a_device_is_no_file(path):
+    os.mkfifo("fifo")
+    with pytest.raises(OSError, match=rf"^{path}: is a (folder|device).*; give the name of a file"):
         transaction.place({A: b"", path: b""})
     assert everything() == OLD
+    assert Path("fifo").is_fifo()
+
+
+def test_a_link_in_the_place_of_the_unfinished_file_is_not_followed(monkeypatch):
+    monkeypatch.setattr(secrets, "token_hex", lambda length: "known")
+    Path(f"{transaction.UNFINISHED}known").symlink_to(B)
+    with pytest.raises(OSError, match="a: cannot be written: file exists"):
+        transaction.place({A: b"new"})
+    assert everything() == OLD
+
+
+def test_writers_of_one_file_at_the_same_time_do_not_meet():
+    contents = [bytes([number]) * 100_000 for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(transaction.place, ({A: content} for content in contents)))
+    assert A.read_bytes() in contents
+    assert everything().keys() == OLD.keys()

@@ -70,6 +70,14 @@ def test_binarise(inside):
     assert_array_equal(examples["binary"], arrays["test"][examples["image"]])
 
 
+def test_binarise_names_a_threshold_that_leaves_an_image_without_ink(folder):
+    tiny.write_params(tiny.CHANGES | {"data": {"source": "digits", "threshold": 0.999}})
+    says = r"^params\.yaml: data\.threshold: got 0\.999, under which \d+ test images have ink or"
+    with pytest.raises(ValueError, match=says):
+        tiny.run(folder, "binarise")
+    assert not paths.BINARISED.exists()
+
+
 def nats_by_keras(file: str, images: np.ndarray) -> np.ndarray:
     """-log p of each pixel by a saved network, with nothing but Keras."""
     model = keras.saving.load_model(f"models/pixels/{file}.keras")

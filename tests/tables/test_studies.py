@@ -1,8 +1,13 @@
 import pandas as pd
 import pytest
 
+from faults.damage import flip
+from pipeline import paths
+from pipeline.params import loading
 from pipeline.params.sections import MetaModel
+from pipeline.runtime import transaction
 from pipeline.tables import studies
+from tests.tiny import ROOT
 
 
 @pytest.mark.parametrize(
@@ -23,3 +28,21 @@ def test_studies_cover_a_model_with_the_same_source(reset_every, alpha, expected
     model = MetaModel(reset_every=reset_every, alpha=alpha)
     models = {"M1": model, "M2": model}
     assert studies.covered(recipes, models) == ["M1"] * expected
+
+
+def test_a_table_is_read_if_it_is_the_one_that_was_written(monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    models = {name: task for name, task in loading.load().meta.models.items() if name == "M1"}
+    whole = {path: path.read_bytes() for path in (*studies.FILES, paths.STUDY_SUMS)}
+    monkeypatch.chdir(tmp_path)
+    transaction.place(whole)
+    assert set(studies.read(models)["recipes"].model) == {"M1"}
+    for path in studies.FILES:
+        # Another last digit: a whole table, so that nothing else can tell.
+        transaction.place({path: flip(whole[path], -2)})
+        with pytest.raises(ValueError, match=f"^{path}: not the table that .*studies.sha256 has"):
+            studies.read(models)
+        transaction.place({path: whole[path]})
+    paths.STUDY_SUMS.unlink()
+    with pytest.raises(FileNotFoundError, match=f"^{paths.STUDY_SUMS}: not found"):
+        studies.read(models)
