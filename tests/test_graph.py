@@ -20,7 +20,6 @@ from pipeline.files import fingerprint, formats
 from pipeline.params import loading, sections
 from pipeline.runtime import transaction
 from pipeline.runtime.checkpoints import TOOLS
-from pipeline.tables import studies as tables
 from tests import tiny
 from tests.tiny import ROOT
 
@@ -89,7 +88,7 @@ def test_stages_are_repeated_over_what_the_parameters_list():
         "model": "${studies.alpha.trained_on}",
         "repetition": "${studies.alpha.repetitions}",
     }
-    assert {stage["wdir"] for stage in STUDIES.values()} == {".."}
+    assert {STAGES[stage]["wdir"] for stage in STUDIES} == {".."}
 
 
 @each_stage

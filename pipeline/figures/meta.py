@@ -136,7 +136,7 @@ def _last_steps(
         for reset in time[is_reset]:
             panel.axvline(reset, color=style.RESET, linewidth=1, zorder=0)
     below.axhline(0, **DASHED)
-    limit = max(SMALL, 1.1 * np.nanmax(np.abs(network - exact)[:, 1:]))
+    limit = max(SMALL, 1.1 * np.nanmax(np.abs(network - exact).T[1:]))
     above.set(ylim=(-0.03, 1.1), yticks=[0, 0.5, 1])
     below.set(ylim=(-limit, limit))
     below.locator_params(axis="y", nbins=5)

@@ -48,7 +48,9 @@ def _rows(tables: Tables, table: str, **where: Any) -> pd.DataFrame:
     Raises:
         AbsentError: if there are none.
     """
-    found = select(tables[table], **where) if table in tables else pd.DataFrame()
+    if table not in tables or tables[table].empty:
+        raise AbsentError
+    found = select(tables[table], **where)
     if found.empty:
         raise AbsentError
     return found
@@ -117,7 +119,9 @@ def _over_96_fully_trained(tables: Tables) -> Claim:
     shares = _last(tables, "accuracy")
     where, verdict = _counted(shares > 0.96)
     found = f"{_range(shares, 2)} %; over 96 % {where}"
-    return Claim(1, "One-step accuracy is over 96 % when fully trained", "> 96 %", found, verdict)
+    return Claim(
+        1, "One-step accuracy is over 96 % when fully trained", "over 96 %", found, verdict
+    )
 
 
 def _improves_beyond(tables: Tables) -> Claim:
@@ -215,9 +219,9 @@ def _equivalent(tables: Tables) -> Claim:
         2,
         "To maximise p(X) over the fills is the equivalent question",
         "formula",
-        "right: p(fill | rest) = p(X) / p(rest), and p(rest) is the same for every fill. The "
-        "formula's last factor needs p(x_t | all pixels before t), where the write-up has "
-        "p(x_t | x_1 to x_T-1)",
+        "right: p(fill given rest) = p(X) / p(rest), and p(rest) is the same for every fill. The "
+        "formula's last factor needs p(x_t given all pixels before t), where the write-up has "
+        "p(x_t given x_1 to x_T-1)",
         HOLDS,
     )
 
@@ -275,8 +279,8 @@ def _only_symbol_1(tables: Tables) -> Claim:
 def _accuracy(model: str) -> Callable[[Tables], Claim]:
     """A published accuracy, and what exact Bayes reaches."""
     claim, published_words = {
-        "M1": ("over 90 %", "> 0.90"),
-        "M2": ("over 90 %", "> 0.90"),
+        "M1": ("over 90 %", "over 0.90"),
+        "M2": ("over 90 %", "over 0.90"),
         "M3": ("in the mid-50s", "0.53 to 0.57"),
         "M4": ("in the mid-50s", "0.53 to 0.57"),
     }[model]

@@ -20,7 +20,7 @@ from pipeline import paths
 from pipeline.files import formats
 from pipeline.files.fingerprint import fingerprint
 from pipeline.params import loading
-from pipeline.report import page
+from pipeline.report import page, words
 from pipeline.runtime import runner
 from pipeline.stages import draw, report, scorecard
 from pipeline.tables import studies
@@ -29,7 +29,7 @@ from tests import tiny
 ROOT = Path(__file__).parents[2]
 # Of a model each, or with a column for each symbol.
 DRAWN = (paths.KNOWLEDGE, paths.LEAKS, paths.HIDDEN_STATES, paths.SIMPLEX)
-JUDGED = [path.name for path in (paths.SCORECARD, paths.BLOCKS, paths.SPREAD)]
+JUDGED = [path.name for path in (paths.SCORECARD, paths.BLOCKS, paths.SPREAD, paths.CLAIMS)]
 TABLES = [path for path in (*report.TABLES, *DRAWN) if path.name not in JUDGED]
 MODELS = ["M1", "M2", "M3", "M4"]
 
@@ -68,6 +68,8 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def change(path: Path, edit: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     path.write_bytes(formats.encode(path, edit(formats.read_table(path))))
+    tables = [Path(line.split()[1]) for line in paths.STUDY_SUMS.read_text().splitlines()]
+    paths.STUDY_SUMS.write_bytes(studies.sums({one: one.read_bytes() for one in tables}))
 
 
 def change_params(changes: dict[str, Any]) -> None:
@@ -102,10 +104,14 @@ def test_the_report_on_the_committed_tables(other):
     scores = formats.read_table(paths.SNAPSHOT_SCORES)
     final = scores.iloc[-1]
     assert f"{final.test_loss:.4f} ± {final.test_loss_se:.4f} after 20 epochs" in text
-    for row in formats.read_table(paths.KNOWLEDGE_SUMMARY).itertuples():
-        assert f"- {row.model}: KL(exact || network) is {row.kl:.5f} nats" in text
+    probes = formats.read_table(paths.PROBES)
+    kl = probes[(probes.quantity == "kl") & (probes.sequences == "every state")]
+    assert len(kl) == 2 * len(MODELS)
+    for row in kl.itertuples():
+        mean, low, high = (f"{1000 * end:.3f}" for end in (row.mean, row.low, row.high))
+        assert f"| {row.model} | {row.recipe} | {mean} ({low} to {high}) |" in text
     for row in formats.read_table(paths.GENERALISATION).iloc[1:].itertuples():
-        assert f"{row.gap:+.5f} ({row.model})" in text
+        assert f"{words.number(row.gap, '+.5f')} ({row.model})" in text
     card = formats.read_table(paths.SCORECARD)
     for verdict in ("inside", "outside", "unattainable"):
         assert re.search(rf" {sum(card.verdict == verdict)}( are)? {verdict}\b", text)
@@ -144,6 +150,15 @@ def test_the_report_on_the_committed_tables(other):
     assert sum(tag == "math" for tag, _ in elements) > 0
 
 
+def test_detail_folds_away_and_no_other_markup_does(tmp_path):
+    folded = "<details><summary>Every number</summary>\n\n| a |\n| --- |\n| 1 |\n\n</details>\n"
+    body = page.html(f"# T\n\n{folded}\ntext <details> text\n\n<details open>\n", tmp_path)
+    elements = [tag for tag, _ in Elements(body).found]
+    assert elements.count("details") == elements.count("summary") == 1
+    assert body.index("</details>") > body.index("<table>")
+    assert "text &lt;details&gt; text" in body
+
+
 def test_markup_in_the_text_is_shown_as_text(tmp_path):
     (tmp_path / "a.png").touch()
     code = "<script>x</script>"
@@ -165,9 +180,9 @@ def test_studies_of_other_sequences_are_not_reported(other, undrawn, missing, de
         path.unlink()
     text = run()
     assert "The committed studies do not cover M1" in text
-    assert "M1 reacts" not in text
-    for words in ("M3 reacts", paths.EXCESS.name, paths.REGRET.name, paths.MEMORY.name):
-        assert (words in text) == ("M3" not in missing)
+    assert "| M1 | plain |" not in text
+    for shown in ("| M3 | plain |", paths.EXCESS.name, paths.REGRET.name, paths.MEMORY.name):
+        assert (shown in text) == ("M3" not in missing)
     # No question is left without a word.
     assert not re.search(r"\*\*\n\n(\n|\*\*|!|#)", text)
 
@@ -183,24 +198,33 @@ def test_a_report_on_one_model(other):
             change(path, lambda it: it[it.model == "M2"])
     change(paths.MATRIX, lambda it: it[it.sequences.isin(["M2", "fixed p"])])
     text = run()
-    assert "M1" not in text
-    assert "M2 reacts" in text
+    assert "| M1 |" not in text
+    assert "| M2 | plain |" in text
 
 
 def test_a_report_on_periods_of_two_characters(other):
     """In which nothing is ever counted."""
     change_params({"meta": {"models": {"M1": {"reset_every": 2}}}})
     change(paths.KNOWLEDGE, lambda it: it[(it.model != "M1") | (it.seen < 2)])
-    for path in (paths.RECIPES, paths.CONCENTRATION, paths.READOUT):
-        table = formats.read_table(path)
-        table.loc[table.model == "M1", list(formats.EMPTY[path])] = np.nan
+
+    def nothing_counted(table: pd.DataFrame) -> pd.DataFrame:
+        empty = [name for name in formats.EMPTY[path] if name in table]
+        table.loc[table.model == "M1", empty] = np.nan
         if path == paths.RECIPES:
-            table.loc[table.model == "M1", "reset_every"] = 2
-        path.write_bytes(formats.encode(path, table))
+            table.loc[table.model == "M1", ["reset_every", "gain"]] = 2, 0
+        return table
+
+    for path in (paths.RECIPES, paths.CONCENTRATION, paths.READOUT):
+        change(path, nothing_counted)
+    fitted = ("estimate_1", "estimate_2", "estimate_3", "kl_left", "r_squared")
+    change(paths.PROBES, lambda it: it[(it.model != "M1") | ~it.quantity.isin(fitted)])
     text = run()
-    assert "No alpha can be fitted" in text
-    assert "M1 reacts" not in text
-    assert "M2 reacts" in text
+    # No alpha can be fitted, and nobody reacts; one learns the prior.
+    assert "| (-, -, -) |" in text
+    assert "M1 learns the prior" in text
+    after = text.partition("### Too sure")[2].partition("### ")[0]
+    assert "| M1 |" not in after
+    assert "| M2 | plain |" in after
 
 
 @pytest.mark.parametrize("symbols", [2, 4])
@@ -220,7 +244,7 @@ def test_a_report_on_models_with_other_numbers_of_symbols(other, symbols):
     text = run()
     assert "meta_simplex" not in text
     assert not (paths.FIGURES / "meta_simplex.png").exists()
-    assert "M1 reacts" in text
+    assert "| M1 | plain |" in text
     assert "The committed studies do not cover M3 and M4" in text
 
 
