@@ -28,6 +28,7 @@ OPTIONAL = (paths.LENGTH, paths.CELLS, paths.TRAINED_ALPHA)
 OF_PIXELS = (paths.TRAININGS, paths.SETTINGS, paths.READINGS)
 # Columns of tables without a row, and the types of these values, where nothing was studied.
 ABSENT: dict[str, dict[str, Any]] = {
+    "recipes": {"model": "", "recipe": "", "gain": 0.0, "reaction": 0.0},
     "networks": {"model": "", "repetition": 0, "count": 0, "excess": 0.0}
     | {"accuracy": 0.0, "reset_accuracy": 0.0},
     "trainings": {"training": 0, "snapshot": "", "strategy": "", "horizon": 0, "accuracy": 0.0}

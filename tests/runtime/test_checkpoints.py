@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_equal
 
 from pipeline.commands import forget
-from pipeline.runtime import checkpoints, versions
+from pipeline.runtime import checkpoints, terminal, versions
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -52,7 +52,8 @@ def save(*numbers: int) -> bytes:
     return NEWEST.read_bytes()
 
 
-def test_progress_comes_back_as_it_was(capsys):
+def test_progress_comes_back_as_it_was(capsys, monkeypatch):
+    monkeypatch.setattr(terminal, "_title", "")
     assert done_after_loading() == 0
     for done in (1, 2):
         save(done)

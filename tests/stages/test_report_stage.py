@@ -111,7 +111,8 @@ def test_the_report_on_the_committed_tables(other):
         mean, low, high = (f"{1000 * end:.3f}" for end in (row.mean, row.low, row.high))
         assert f"| {row.model} | {row.recipe} | {mean} ({low} to {high}) |" in text
     for row in formats.read_table(paths.GENERALISATION).iloc[1:].itertuples():
-        assert f"{words.number(row.gap, '+.5f')} ({row.model})" in text
+        gap = words.NEGATIVE_ZERO.sub(r"\1", f"{row.gap:+.5f}")
+        assert f"{gap} ({row.model})" in text
     card = formats.read_table(paths.SCORECARD)
     for verdict in ("inside", "outside", "unattainable"):
         assert re.search(rf" {sum(card.verdict == verdict)}( are)? {verdict}\b", text)
