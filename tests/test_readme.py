@@ -3,6 +3,8 @@
 import contextlib
 from pathlib import Path
 
+import pandas as pd
+
 from pipeline import paths
 from pipeline.files.formats import read_table
 from pipeline.report.words import number, percent, pm, several_trainings, span
@@ -19,10 +21,6 @@ def headline() -> list[str]:
     tables = records(read_table(paths.CONTEXT_TABLES), predictor="table")
     nearest = record(read_table(paths.HORIZONS), predictor="nearest", horizon=300)
     fills = read_table(paths.INPAINTING_SCORES)
-    exact, joint = (
-        record(fills, task="patch_2x2", masks="centre", method=method, snapshot=snapshot)
-        for method, snapshot in (("exact", "final"), ("joint_lookup", "none"))
-    )
     learned = records(read_table(paths.RECIPES), recipe="converged")
     return [
         f"| the next pixel, nats | {several_trainings(one_step, 'cross_entropy', 4)} | a table of "
@@ -30,16 +28,21 @@ def headline() -> list[str]:
         f"{pm(tables[-1].test_loss, tables[-1].test_loss_se, 4)} |",
         f"| 300 hidden pixels, % right | {several_trainings(ahead, 'accuracy', 1)} | the mean of "
         f"the 20 nearest training images: {percent(nearest.accuracy, nearest.accuracy_se, 1)} |",
-        f"| a 2 x 2 patch in the centre, % right; nats | {fill(exact)} | a table of the 12 "
-        f"pixels around it: {fill(joint)} |",
+        *(
+            f"| a 2 x 2 patch {place}, % right; nats | {fill(fills, masks, 'exact')} | a table of "
+            f"the 12 pixels around it: {fill(fills, masks, 'joint_lookup')} |"
+            for masks, place in (("centre", "in the centre"), ("boundary", "on an edge of ink"))
+        ),
         "| learned priors, % lost of what counting is worth | "
         + ", ".join(f"{row.model} {number(100 * row.excess / row.gain, '.2f')}" for row in learned)
         + " | exact Bayes, which nothing beats: 0 |",
     ]
 
 
-def fill(row: object) -> str:
+def fill(table: pd.DataFrame, masks: str, method: str) -> str:
     """The share of right fillings with its interval, and what the truth costs."""
+    methods = records(table, task="patch_2x2", masks=masks, method=method)
+    (row,) = (row for row in methods if row.snapshot in ("final", "none"))
     share = span(row.fill_accuracy, row.fill_low, row.fill_high, ".1f", 100)
     return f"{share}; {pm(row.nats, row.nats_se, 3)}"
 
