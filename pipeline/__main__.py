@@ -43,8 +43,7 @@ def main() -> None:
             listed = f"stages: {', '.join(stages)}\ncommands: {', '.join(commands)}"
             sys.exit(f"{problem}{usage}\n{listed}")
     except (ValueError, OSError) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        sys.exit("\n".join(f"error: {line}" for line in lines))
+        sys.exit("\n".join(f"error: {line}" for line in process.message(error).splitlines()))
     except Exception as error:
         # TensorFlow's own kind cannot be named without importing TensorFlow.
         kinds = {kind.__name__ for kind in type(error).__mro__}

@@ -1,6 +1,7 @@
 """The process of a stage: ends with its DVC and on signals, never runs twice at once."""
 
 import ctypes
+import errno
 import gc
 import logging
 import os
@@ -141,6 +142,14 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         lock.close()
 
 
+def message(error: BaseException) -> str:
+    """What an error says, or its name; of a file that may not be written, what to do."""
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        reason = (error.strerror or "").lower()
+        return f"{error.filename}: {reason}; work in a folder that you may write"
+    return str(error).strip() or type(error).__name__
+
+
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or the name of an error without one."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """The first line of what an error says."""
+    return message(error).splitlines()[0]

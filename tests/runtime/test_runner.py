@@ -1,5 +1,6 @@
 """A stage gets what it reads, and its outputs take their places together; its process."""
 
+import errno
 import os
 import signal
 import time
@@ -96,6 +97,12 @@ def test_ctrl_c_stays_ignored_in_the_background(monkeypatch):
 def test_an_error_has_a_first_line():
     assert process.first_line(ValueError("one\ntwo")) == "one"
     assert process.first_line(ValueError()) == "ValueError"
+
+
+def test_of_a_file_that_may_not_be_written_it_says_what_to_do():
+    error = OSError(errno.EROFS, "Read-only file system", "data/locks/draw.lock")
+    said = "data/locks/draw.lock: read-only file system; work in a folder that you may write"
+    assert process.message(error) == said
 
 
 KEYS = {"name": str, "recipe": str, "repetition": int}
