@@ -1,5 +1,6 @@
 """Question 1 as figures: images, the pixel network's learning, and its continuations."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline.figures.mosaic import UNKNOWN, Grid, Picture, mosaic
-from pipeline.figures.style import NETWORK, TEST, TRAIN, legend_below, panels
+from pipeline.figures.style import NETWORK, PUBLISHED, TEST, TRAIN, legend_below, panels
 from pipeline.tables import published
 from pipeline.tables.rows import Arrays, select
+
+# As published: (loss, accuracy) of each snapshot; (accuracy, loss) of its continuations by
+# horizon.
+Snapshots = Mapping[str, tuple[str, str]]
+Rollouts = Mapping[str, Mapping[int, tuple[str, str]]]
 
 STRATEGIES = {
     "argmax": "#ee6677",
@@ -24,6 +30,13 @@ BASELINES: dict[str, Any] = {
     "training_majority": {"linestyle": (0, (6, 2))},
     "nearest": {"linewidth": 2},
 }
+STAR: dict[str, Any] = {
+    "marker": "*",
+    "markersize": 9,
+    "linestyle": "",
+    "color": PUBLISHED,
+    "label": "published",
+}
 
 
 def binarised(examples: Arrays) -> Figure:
@@ -35,19 +48,25 @@ def binarised(examples: Arrays) -> Figure:
     return mosaic([tops, bottoms], ["grey", "binary"], Grid(left=50))
 
 
-def learning_curves(history: pd.DataFrame) -> Figure:
-    """Cross-entropy and accuracy of both sets after every epoch."""
-    figure, ((left, right),) = panels(2, 1, (4.2, 3.3), gap=(0.75, 0), top=0.1)
+def learning_curves(history: pd.DataFrame, written: Snapshots) -> Figure:
+    """Cross-entropy and accuracy of both sets after every epoch.
+
+    Stars: loss and accuracy of snapshots as `written`.
+    """
+    figure, ((left, right),) = panels(2, 1, (4.2, 3.3), gap=(0.75, 0), bottom=0.85, top=0.1)
     for which, colour in (("train", TRAIN), ("test", TEST)):
         for panel, name, factor in ((left, "loss", 1), (right, "accuracy", 100)):
             values = factor * history[f"{which}_{name}"]
             panel.plot(history.epoch, values, "o-", color=colour, markersize=4, label=which)
+    for snapshot, (loss, accuracy) in written.items():
+        left.plot(int(snapshot), float(loss), **STAR)
+        right.plot(int(snapshot), 100 * float(accuracy), **STAR)
     left.set_ylabel("cross-entropy (nats per pixel)")
     right.set_ylabel("one-step accuracy (%)")
     for panel in (left, right):
         panel.set_xlabel("epoch, counted from 0")
         panel.locator_params(axis="x", integer=True)
-        panel.legend()
+    legend_below(figure, 3)
     return figure
 
 
@@ -69,17 +88,24 @@ def context(baselines: pd.DataFrame) -> Figure:
     return figure
 
 
-def rollout_scores(steps: pd.DataFrame) -> Figure:
+def rollout_scores(steps: pd.DataFrame, written: Rollouts) -> Figure:
     """Accuracy and cross-entropy of the final network's continuations by horizon.
 
-    At each horizon the mean over all predicted pixels up to it, as in the table.
+    At each horizon the mean over all predicted pixels up to it, as in the table. Stars: what is
+    `written` of the argmax continuations of the last of its snapshots, beside ours.
     """
-    figure, ((left, right),) = panels(2, 1, (4.9, 3.3), gap=(0.65, 0), bottom=1.1, top=0.1)
+    figure, ((left, right),) = panels(2, 1, (4.9, 3.3), gap=(0.65, 0), bottom=1.3, top=0.1)
     lines = [("final", name, {"color": colour}) for name, colour in STRATEGIES.items()]
     lines += [(name, "baseline", {"color": "0.45"} | look) for name, look in BASELINES.items()]
+    for snapshot in [*written][-1:]:
+        lines.append((snapshot, "argmax", {"color": PUBLISHED, "linewidth": 0.9}))
+        for horizon, scores in written[snapshot].items():
+            left.plot(horizon, 100 * float(scores[0]), **STAR)
+            right.plot(horizon, float(scores[1]), **STAR)
     for predictor, strategy, look in lines:
         scores = select(steps, predictor=predictor, strategy=strategy).expanding()
-        label = strategy if predictor == "final" else predictor
+        own = f"{strategy}, snapshot {predictor}" if predictor.isdigit() else predictor
+        label = strategy if predictor == "final" else own
         for panel, name, factor in ((left, "accuracy", 100), (right, "cross_entropy", 1)):
             mean = factor * scores[name].mean().to_numpy()
             horizon = np.arange(1, len(mean) + 1)
@@ -90,7 +116,7 @@ def rollout_scores(steps: pd.DataFrame) -> Figure:
         panel.set(xlabel="pixels ahead (mean over all up to here)", xscale="log")
         panel.set_xticks([1, 3, 10, 28, 100, 300], [1, 3, 10, 28, 100, 300])
         panel.minorticks_off()
-    legend_below(figure, 5)
+    legend_below(figure, 4)
     return figure
 
 
@@ -115,7 +141,7 @@ def score_by_loss(trainings: pd.DataFrame) -> Figure:
             for snapshot, (x, _) in published.SNAPSHOTS.items():
                 if written := published.ROLLOUT[snapshot].get(horizon):
                     place = float(x), float(written[row])
-                    panel.plot(*place, "*", color=TEST, markersize=9, label="published")
+                    panel.plot(*place, **STAR)
                     panel.annotate(snapshot, place, (5, 3), textcoords="offset points", size=9)
             panel.set_xlim(0.25, 0.09)
     axes[0, 0].set_ylabel("accuracy")

@@ -9,7 +9,7 @@ from pipeline.figures import drawing, inpainting, length, meta, pixels, scorecar
 from pipeline.figures.overview import overview
 from pipeline.files.formats import read_arrays, read_table
 from pipeline.params.sections import MetaModel
-from pipeline.tables import studies
+from pipeline.tables import published, studies
 from pipeline.tables.rows import numbered_columns, select
 
 READS = ("data.source", "meta.models")
@@ -22,11 +22,14 @@ def run(source: str, models: Mapping[str, MetaModel]) -> dict[Path, bytes]:
     predictions, simplex = read_arrays(paths.PREDICTIONS), read_table(paths.SIMPLEX)
     curves = {name: read_table(paths.meta_curves(name)) for name in models}
     studied = studies.read(models)
+    # What is published is of MNIST.
+    written, rollouts = (published.SNAPSHOTS, published.ROLLOUT) if source == "mnist" else ({}, {})
+    history, steps = read_table(paths.PIXEL_HISTORY), read_table(paths.STEPS_AHEAD)
     figures: dict[str, drawing.Draw] = {
         "binarised": partial(pixels.binarised, read_arrays(paths.EXAMPLES)),
-        "learning_curves": partial(pixels.learning_curves, read_table(paths.PIXEL_HISTORY)),
+        "learning_curves": partial(pixels.learning_curves, history, written),
         "context": partial(pixels.context, read_table(paths.CONTEXT_TABLES)),
-        "rollout_scores": partial(pixels.rollout_scores, read_table(paths.STEPS_AHEAD)),
+        "rollout_scores": partial(pixels.rollout_scores, steps, rollouts),
         "rollout_gallery": partial(pixels.rollout_gallery, gallery),
         "inpainting_scores": partial(inpainting.scores_by_snapshot, scores),
         "inpainting_methods": partial(inpainting.methods, scores),

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.figures import drawing, inpainting, length, meta, mosaic, scorecard, style
+from pipeline.figures import drawing, inpainting, length, meta, mosaic, pixels, scorecard, style
 
 ROOT = Path(__file__).parents[2]
 
@@ -181,3 +181,22 @@ def test_the_length_figure_has_only_tests_that_every_length_has():
     drawn = length.excess(table.assign(**values)).axes[0]
     lines = {line.get_label(): np.asarray(line.get_xdata()).tolist() for line in drawn.lines}
     assert lines == {name: [1, 4] for name in ("own length", "over 9", "exact, window alone")}
+
+
+def stars(panel: Axes) -> list[tuple[float, float]]:
+    """Where a panel has published numbers."""
+    return [tuple(line.get_xydata()[0]) for line in panel.lines if line.get_marker() == "*"]
+
+
+def test_published_numbers_are_stars_at_their_epoch_and_horizon():
+    columns = ["train_loss", "test_loss", "train_accuracy", "test_accuracy"]
+    history = pd.DataFrame({name: [0.3, 0.2] for name in columns}).assign(epoch=[0, 1])
+    left, right = pixels.learning_curves(history, {"1": ("0.12", "0.95")}).axes
+    assert_allclose((stars(left), stars(right)), [[(1, 0.12)], [(1, 95)]])
+
+    steps = pd.DataFrame([("5", "argmax", 0.9, 0.3), ("5", "argmax", 0.7, 0.5)])
+    steps.columns = pd.Index(["predictor", "strategy", "accuracy", "cross_entropy"])
+    left, right = pixels.rollout_scores(steps, {"1": {}, "5": {2: ("0.8", "0.4")}}).axes
+    assert_allclose((stars(left), stars(right)), [[(2, 80)], [(2, 0.4)]])
+    ours = [line for line in left.lines if line.get_label() == "argmax, snapshot 5"]
+    assert_allclose(drawn(ours[0]), [90, 80])
