@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo reproduce studies test verify verify-quick faults bench lock
-.PHONY: graph branch-pixels branch-meta packages packages-of-demo
+.PHONY: graph branch-pixels branch-continue branch-fill branch-meta packages packages-of-demo
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,7 +65,12 @@ graph:
 	@$(REPRO) || $(STOPPED)
 	@python -m pipeline headline $(FOLDER)
 branch-pixels:
-	@$(REPRO) -s binarise train_pixels context rollout inpaint
+	@$(REPRO) -s binarise train_pixels
+	@$(MAKE) --jobs 2 --no-print-directory branch-continue branch-fill
+branch-continue:
+	@$(REPRO) -s context rollout
+branch-fill:
+	@$(REPRO) -s inpaint
 branch-meta:
 	@$(REPRO) -s train_meta compare_bayes probe_knowledge probe_shifted free_run alpha
 # Stages say how far they are; DVC would say four lines more about each.

@@ -24,8 +24,8 @@ from pipeline.pixels.images import SIDE
 
 # (rows down, columns to the right) of a pixel
 Offset = tuple[int, int]
-# Images whose contexts are numbered at once.
-CHUNK = 20_000
+# Images whose contexts are counted at once; and numbered at once, which the cache has room for.
+CHUNK, CACHED = 20_000, 256
 
 
 def nearest_offsets(reach: int = 5) -> list[Offset]:
@@ -157,10 +157,13 @@ def _number(
 ) -> Int[np.ndarray, "N pixels"]:
     """At every place the pixels at these offsets as one number, the first its lowest bit."""
     reach = max((abs(step) for offset in offsets for step in offset), default=0)
-    square = images.reshape(-1, SIDE, SIDE).astype(np.int32)
-    padded = np.pad(square, ((0, 0), (reach, reach), (reach, reach)))
-    code = np.zeros_like(square)
-    for bit, (row, column) in enumerate(offsets):
-        rows, columns = reach + row, reach + column
-        code += padded[:, rows : rows + SIDE, columns : columns + SIDE] << bit
-    return code.reshape(len(images), -1).astype(np.int64)
+    code = np.zeros((len(images), SIDE, SIDE), np.int64)
+    for start in range(0, len(images), CACHED):
+        square = images[start : start + CACHED].reshape(-1, SIDE, SIDE).astype(np.int32)
+        padded = np.pad(square, ((0, 0), (reach, reach), (reach, reach)))
+        block = np.zeros_like(square)
+        for bit, (row, column) in enumerate(offsets):
+            rows, columns = reach + row, reach + column
+            block += padded[:, rows : rows + SIDE, columns : columns + SIDE] << bit
+        code[start : start + CACHED] = block
+    return code.reshape(len(images), -1)
