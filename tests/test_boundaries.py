@@ -194,12 +194,17 @@ def test_the_branches_that_make_runs_side_by_side_share_no_stage(project):
                 for stage in repo.stage.collect(target, with_deps=True)
             }
 
-        named = re.findall(r"^branch.*\n\t@\$\(REPRO\) -s (.+)", makefile, re.M)
-        for branch in named:  # none is missing, and `check` has run before
-            assert needed(branch) == {"check", *branch.split()}
-        pixels, meta = (set(branch.split()) for branch in named)
-        assert not pixels & meta
-        assert {"check"} | pixels | meta | WRITTEN == needed("report")
+        lines = re.findall(r"^branch.*\n\t@\$\(REPRO\) -s (.+)", makefile, re.M)
+        pixels, *side_by_side, meta = (set(line.split()) for line in lines)
+        before = {"check"}
+        for branch in (pixels, *side_by_side):  # none is missing, and what it needs has run
+            assert needed(" ".join(branch)) <= before | branch
+            before |= pixels
+        assert needed(" ".join(meta)) == {"check"} | meta
+        assert sum(map(len, side_by_side)) == len(set().union(*side_by_side))
+        together = pixels.union(*side_by_side)
+        assert not together & meta
+        assert {"check"} | together | meta | WRITTEN == needed("report")
         assert ALL - needed("report") == STUDIES | {"study_pixels", "study_probes"}
 
 
