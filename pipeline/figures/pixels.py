@@ -95,13 +95,14 @@ def rollout_scores(steps: pd.DataFrame, written: Rollouts) -> Figure:
     `written` of the argmax continuations of the last of its snapshots, beside ours.
     """
     figure, ((left, right),) = panels(2, 1, (4.9, 3.3), gap=(0.65, 0), bottom=1.3, top=0.1)
+    lines: list[tuple[str, str, dict[str, Any]]]
     lines = [("final", name, {"color": colour}) for name, colour in STRATEGIES.items()]
     lines += [(name, "baseline", {"color": "0.45"} | look) for name, look in BASELINES.items()]
     for snapshot in [*written][-1:]:
         lines.append((snapshot, "argmax", {"color": PUBLISHED, "linewidth": 0.9}))
-        for horizon, scores in written[snapshot].items():
-            left.plot(horizon, 100 * float(scores[0]), **STAR)
-            right.plot(horizon, float(scores[1]), **STAR)
+        for ahead, (accuracy, cross_entropy) in written[snapshot].items():
+            left.plot(ahead, 100 * float(accuracy), **STAR)
+            right.plot(ahead, float(cross_entropy), **STAR)
     for predictor, strategy, look in lines:
         scores = select(steps, predictor=predictor, strategy=strategy).expanding()
         own = f"{strategy}, snapshot {predictor}" if predictor.isdigit() else predictor

@@ -183,20 +183,21 @@ def test_the_length_figure_has_only_tests_that_every_length_has():
     assert lines == {name: [1, 4] for name in ("own length", "over 9", "exact, window alone")}
 
 
-def stars(panel: Axes) -> list[tuple[float, float]]:
-    """Where a panel has published numbers."""
-    return [tuple(line.get_xydata()[0]) for line in panel.lines if line.get_marker() == "*"]
+def stars(panel: Axes) -> np.ndarray:
+    """Where a panel has published numbers, (stars, 2)."""
+    found = [line for line in panel.lines if line.get_marker() == "*"]
+    return np.concatenate([np.asarray(line.get_xydata()) for line in found])
 
 
 def test_published_numbers_are_stars_at_their_epoch_and_horizon():
     columns = ["train_loss", "test_loss", "train_accuracy", "test_accuracy"]
     history = pd.DataFrame({name: [0.3, 0.2] for name in columns}).assign(epoch=[0, 1])
     left, right = pixels.learning_curves(history, {"1": ("0.12", "0.95")}).axes
-    assert_allclose((stars(left), stars(right)), [[(1, 0.12)], [(1, 95)]])
+    assert_allclose([stars(left), stars(right)], np.array([[[1, 0.12]], [[1, 95]]]))
 
     steps = pd.DataFrame([("5", "argmax", 0.9, 0.3), ("5", "argmax", 0.7, 0.5)])
     steps.columns = pd.Index(["predictor", "strategy", "accuracy", "cross_entropy"])
     left, right = pixels.rollout_scores(steps, {"1": {}, "5": {2: ("0.8", "0.4")}}).axes
-    assert_allclose((stars(left), stars(right)), [[(2, 80)], [(2, 0.4)]])
+    assert_allclose([stars(left), stars(right)], np.array([[[2, 80]], [[2, 0.4]]]))
     ours = [line for line in left.lines if line.get_label() == "argmax, snapshot 5"]
     assert_allclose(drawn(ours[0]), [90, 80])
