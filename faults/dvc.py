@@ -106,21 +106,21 @@ def writers(scratch: Path) -> harness.Faults:
         wait_for_death(trainer)
 
     def side_by_side() -> None:
-        """The two branches of `make reproduce`, both stopped, and run again."""
+        """The branches of `make reproduce`: the first two stopped, and all run again."""
         makefile = (ROOT / "Makefile").read_text()
         targets = re.findall(r"^branch.*\n\t@\$\(REPRO\) (.+)", makefile, re.M)
-        branches = [f"--wait-for-lock repro {one}" for one in targets]
-        assert len(branches) == 2, branches
+        pixels, *after, meta = (f"--wait-for-lock repro {one}".split() for one in targets)
         place = new_project(scratch)
         end(start(place, "repro", "check"))
-        stopped = [start(place, *branch.split()) for branch in branches]
+        stopped = [start(place, *branch) for branch in (pixels, meta)]
         wait_for(lambda: any((place / paths.CHECKPOINTS).glob("train_*")))
         for dvc in stopped:
             dvc.terminate()
             dvc.communicate()
-        for dvc in [start(place, *branch.split()) for branch in branches]:
-            end(dvc)
-        # Neither has overwritten what the other wrote into dvc.lock.
+        for together in ((pixels, meta), after):
+            for dvc in [start(place, *branch) for branch in together]:
+                end(dvc)
+        # None has overwritten what another wrote into dvc.lock.
         made = set(yaml.load(place / "dvc.lock")["stages"])
         assert made == set(yaml.load(ROOT / "dvc.lock")["stages"]) - {*tiny.WRITTEN}
 
@@ -145,7 +145,8 @@ def damaged_cache(scratch: Path) -> harness.Faults:
             assert result.read_bytes() != whole
             said = end(start(place, "repro", "train_pixels"), fails=True)
             line = (
-                f"error: {paths.BINARISED}: not a whole .npz file .*; delete it, and run `dvc (.*)`"
+                f"error: {paths.BINARISED}: not a whole .npz file .*; "
+                "delete it, and run `dvc (.*)` with the name of its stage"
             )
             advice = re.search(line, said)
             assert advice, said

@@ -81,8 +81,9 @@ EMPTY: dict[Path, tuple[str, ...]] = {
     paths.CELLS: ("ratio_low", "ratio_high"),
 }
 
-# DVC's cache may be damaged, too. A stage that runs puts that right, but DVC would not run it.
-REGENERATE = "delete it, and run `dvc repro --no-run-cache` to regenerate it"
+# DVC's cache may be damaged, too. A stage that runs puts that right, but DVC runs none of which
+# it remembers the results, unless it is forced to.
+REGENERATE = "delete it, and run `dvc repro --force --single-item` with the name of its stage"
 
 
 def encode(path: Path, content: Any) -> bytes:
