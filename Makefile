@@ -66,7 +66,7 @@ graph:
 	@python -m pipeline headline $(FOLDER)
 branch-pixels:
 	@$(REPRO) -s binarise train_pixels
-	@$(MAKE) --jobs 2 --no-print-directory branch-continue branch-fill
+	@$(MAKE) --no-print-directory branch-continue branch-fill # jobs of the one above
 branch-continue:
 	@$(REPRO) -s context rollout
 branch-fill:
