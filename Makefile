@@ -11,11 +11,11 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: packages-of-demo ## the whole graph on bundled digits, in demo/; no data to download; 3 minutes
+demo: packages-of-demo ## the whole graph on bundled digits, in demo/; no data to download; 4 minutes
 	@python -m pipeline demo
 	@$(MAKE) --no-print-directory graph FOLDER=demo
 
-reproduce: packages ## dvc repro with params.yaml on MNIST; 12 minutes, or seconds if nothing changed
+reproduce: packages ## dvc repro with params.yaml on MNIST; 20 minutes, or seconds if nothing changed
 	@python -m pipeline check
 	@if dvc status --quiet dvc.yaml; then python -m pipeline headline; \
 	else $(MAKE) --no-print-directory graph; fi
@@ -25,17 +25,17 @@ studies: packages ## seeds, recipes and sizes of question 3, an hour; then make 
 	dvc repro studies/dvc.yaml
 	python -m pipeline studies
 
-test: packages ## lint, types, layers and tests, 5 minutes
+test: packages ## lint, types, layers and tests, 8 minutes
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
 	pytest --numprocesses 2 --dist loadfile
 
-verify: packages ## run the committed graph again in a scratch folder, and compare; 15 minutes
+verify: packages ## run the committed graph again in a scratch folder, and compare; 25 minutes
 	python -m pipeline verify
 
-verify-quick: packages ## the same with the demo, 3 minutes
+verify-quick: packages ## the same with the demo, 4 minutes
 	python -m pipeline verify --quick
 
 faults: packages ## crashes, signals, damage and bad input, tried one by one and counted; 25 minutes
