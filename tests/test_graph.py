@@ -189,7 +189,7 @@ def test_dvc_remembers_every_run_but_those_of_seconds_and_trainings():
     in_git = {
         name for name in MAIN if any(isinstance(out, dict) for out in MAIN[name].get("outs", ()))
     }
-    assert in_git == {"check", "train_pixels", "train_meta", "report"}
+    assert in_git == {"check", "binarise", "train_pixels", "train_meta", "report"}
 
 
 def test_every_plot_shows_an_output():
