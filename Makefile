@@ -55,9 +55,9 @@ setup: packages ## the environment alone
 lock: packages ## pin what pyproject.toml names; UPGRADE=1 takes the newest versions
 	python -m tools.lock $(if $(UPGRADE),--upgrade)
 
-# The graph in FOLDER, with the environment as it is. DVC takes one stage at a time, but two
-# branches of the graph that share no stage but `check` can run side by side: one computes while
-# the other imports, reads or draws. They name each stage (-s), because DVC would lock `check`.
+# The graph in FOLDER, with the environment as it is. DVC takes one stage at a time, but branches
+# of the graph that share no stage can run side by side, two at a time: one computes while the
+# other imports, reads or draws. They name each stage (-s), because DVC would lock those before.
 FOLDER := .
 graph:
 	@$(REPRO) check || $(STOPPED)

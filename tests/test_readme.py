@@ -7,6 +7,8 @@ import pandas as pd
 
 from pipeline import paths
 from pipeline.files.formats import read_table
+from pipeline.pixels.baselines import NEAREST
+from pipeline.pixels.context import RING
 from pipeline.report.words import number, percent, pm, several_trainings, span
 from pipeline.tables.rows import record, records
 
@@ -27,10 +29,11 @@ def headline() -> list[str]:
         f"counts of {tables[-1].context_pixels:.0f} pixels: "
         f"{pm(tables[-1].test_loss, tables[-1].test_loss_se, 4)} |",
         f"| 300 hidden pixels, % right | {several_trainings(ahead, 'accuracy', 1)} | the mean of "
-        f"the 20 nearest training images: {percent(nearest.accuracy, nearest.accuracy_se, 1)} |",
+        f"the {NEAREST} nearest training images: "
+        f"{percent(nearest.accuracy, nearest.accuracy_se, 1)} |",
         *(
             f"| a 2 x 2 patch {place}, % right; nats | {fill(fills, masks, 'exact')} | a table of "
-            f"the 12 pixels around it: {fill(fills, masks, 'joint_lookup')} |"
+            f"the {len(RING)} pixels around it: {fill(fills, masks, 'joint_lookup')} |"
             for masks, place in (("centre", "in the centre"), ("boundary", "on an edge of ink"))
         ),
         "| learned priors, % lost of what counting is worth | "
