@@ -25,7 +25,7 @@ studies: packages ## seeds, recipes and sizes of question 3, an hour; then make 
 	dvc repro studies/dvc.yaml
 	python -m pipeline studies
 
-test: packages ## lint, types, layers and tests, 8 minutes
+test: packages ## lint, types, layers and tests, 10 minutes
 	ruff check .
 	ruff format --check .
 	mypy
