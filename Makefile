@@ -32,7 +32,7 @@ test: packages ## lint, types, layers and tests, 10 minutes
 	lint-imports
 	pytest --numprocesses 2 --dist loadfile
 
-verify: packages ## run the committed graph again in a scratch folder, and compare; 25 minutes
+verify: packages ## run the committed graph again in a scratch folder, and compare; 30 minutes
 	python -m pipeline verify
 
 verify-quick: packages ## the same with the demo, 4 minutes
