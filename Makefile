@@ -30,7 +30,7 @@ test: packages ## lint, types, layers and tests, 10 minutes
 	ruff format --check .
 	mypy
 	lint-imports
-	pytest --numprocesses 2 --dist loadfile
+	pytest --numprocesses 3 --dist loadfile
 
 verify: packages ## run the committed graph again in a scratch folder, and compare; 30 minutes
 	python -m pipeline verify

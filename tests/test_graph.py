@@ -29,7 +29,7 @@ STUDIES = YAML(typ="safe", pure=True).load(ROOT / "studies" / "dvc.yaml")["stage
 # A stage that is repeated over a list has its content under `do`.
 MAIN = {name: stage.get("do", stage) for name, stage in GRAPH["stages"].items()}
 STAGES = MAIN | {name: stage.get("do", stage) for name, stage in STUDIES.items()}
-IMPORTS = grimp.build_graph("pipeline")
+IMPORTS = grimp.build_graph("pipeline", cache_dir=None)
 MODULES = {stage: import_module(f"pipeline.stages.{stage}") for stage in STAGES}
 
 each_stage = pytest.mark.parametrize("stage", STAGES)
