@@ -65,18 +65,18 @@ _MIDDLE = Claim("mid-50s %", 0.55, 0.015)
 META_ACCURACY = {"M1": over(90), "M2": over(90), "M3": _MIDDLE, "M4": _MIDDLE}
 RESET_ACCURACY = Claim("perfect", 1.0, 0.005)
 
-# Its figures of single sequences, by kind of sequence and model.
-SEQUENCE_FIGURES = {
-    "own": {"M1": 8, "M3": 9, "M2": 10, "M4": 11},
-    "fixed": {"M2": 12, "M4": 13},
-}
-
 # Its figures: what each shows, and the figure or table here that shows the same.
 FIGURES = {
     "1": ("training curves of the pixel network", "Learning curves"),
     "2": ("one-step scores of the snapshots", "the table of snapshots in question 1"),
-    "3": ("completed images", "Continuations of masked images"),
+    "3": ("completed images", "Continued images"),
     "4 to 7": ("training curves of M1 to M4", "Training curves of the meta-task networks"),
-    "8 to 11": ("a sequence of the own prior, M1, M3, M2, M4", "Sequences: own prior"),
-    "12 and 13": ("a sequence of p = (1, 0, 0), M2 and M4", "Sequences: fixed p"),
+    "8 to 11": (
+        "a sequence of the own prior, M1, M3, M2, M4",
+        "Networks and exact Bayes on single sequences",
+    ),
+    "12 and 13": (
+        "a sequence of p = (1, 0, 0), M2 and M4",
+        "Networks and exact Bayes on single sequences",
+    ),
 }
